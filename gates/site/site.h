@@ -1,0 +1,49 @@
+/*
+ * The sealed site: a private world that owns every address, made by and for one phase of a run.
+ *
+ *   host namespace                                    world namespace: every other IPv4 and IPv6 address
+ *   lo: 127.0.0.0/8, ::1                              table 100: local default dev lo (both families)
+ *   lan0: 10.77.0.1/24, fd77::1/64       --- veth --- wan0: 10.77.0.254/32, fd77::fe/128; rule: iif wan0 lookup 100
+ *   default via 10.77.0.254 / fd77::fe                main: default via 10.77.0.1 dev wan0 (answers go back)
+ *   nft: tcp on lo -> TPROXY to the TCP witness       nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
+ *
+ * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has tmpfs over
+ * /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all ends with the last
+ * process in it.
+ */
+#ifndef GATES_SITE_SITE_H
+#define GATES_SITE_SITE_H
+
+#include <stdbool.h>
+
+#include "../../launcher/support/error.h"
+
+#define SITE_HOST4      "10.77.0.1"
+#define SITE_HOST6      "fd77::1"
+#define SITE_GATEWAY4   "10.77.0.254"
+#define SITE_GATEWAY6   "fd77::fe"
+#define SITE_NEIGHBOUR4 "10.77.0.33"
+#define SITE_NEIGHBOUR6 "fd77::33"
+#define SITE_RESOLVER4  "10.77.0.53"
+#define SITE_RESOLVER6  "fd77::53"
+#define SITE_SOCKETS    "/run/bottle-gate" /* the witnesses' Unix sockets by path */
+
+struct site {
+    int host_namespace, world_namespace; /* network namespaces */
+    bool ipv6;                           /* the kernel has it */
+};
+
+/* Builds the site around the calling process, which must be root of a user, network and mount namespace made for it
+ * (and for nothing else). On return the process is in the host namespace. */
+bool site_open(struct site *site, struct error *error);
+void site_close(struct site *site);
+
+/* What the kernel counted as lost in either namespace since site_open: connection table drops, UDP receive errors,
+ * listen queue overflows. Returns true if nothing; else text says what. */
+bool site_lossless(const struct site *site, char text[160]);
+
+/* Tells whether this kernel can make a site (nf_tables with redirect and tproxy, veth), by making one in a child.
+ * On failure `error` (ERROR_HOST) names what is missing and the remedy. */
+bool site_preflight(struct error *error);
+
+#endif

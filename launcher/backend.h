@@ -1,0 +1,104 @@
+/*
+ * The backend contract: one table of functions a backend. The gate (and `bottle run`) start, fill,
+ * use and destroy a bottle through it and know nothing else of how it is made.
+ *
+ * Every function runs in the caller's process, which is single-threaded. A backend is never swapped
+ * for a weaker one: what was asked for is what runs, or the call fails and says what is missing.
+ */
+#ifndef LAUNCHER_BACKEND_H
+#define LAUNCHER_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "support/error.h"
+
+/* Who acts inside a bottle: uid 65534, or uid 0 of the bottle. */
+enum principal { PRINCIPAL_USER, PRINCIPAL_ROOT, PRINCIPALS };
+const char *principal_name(enum principal principal); /* "user", "root" */
+
+/* One part of a bottle that keeps something in. Its bit is 1u << its index in the backend's table. */
+struct fence {
+    const char *name;        /* what --mutant takes */
+    const char *keeps;       /* one line for people: what it keeps in */
+    const uint16_t *vectors; /* ids (49 for BG-049) that it stops, alone or with others; ends with 0 */
+    uint32_t masked_by;      /* bits of the fences that stop the same vectors too */
+};
+
+/* Where the door leads. The relay (or the backend's own routing) connects there, outside the bottle. */
+struct door {
+    bool wanted;
+    char host[64];           /* IP literal */
+    uint16_t port;
+};
+
+struct bottle_options {
+    uint32_t without;        /* bits of the fences left out; the open bottle leaves out all */
+    struct door door;
+    bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
+    const char *init_path;   /* bottle-init, the static PID 1 */
+};
+
+struct bottle; /* owned by the backend */
+
+/* What stands behind the bottle, for the report and against silent downgrades. */
+struct fingerprint {
+    char engine[64], version[64], kernel[128], boot_id[40];
+    char details[256];       /* free text, one line */
+};
+
+/* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */
+struct exec_streams {
+    int input, output, errors;
+};
+
+struct backend {
+    const char *name;
+    const struct fence *fences;
+    size_t fence_count;
+    unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
+
+    /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
+    bool (*preflight)(struct error *error);
+
+    /* Starts a bottle and returns it, owned by the caller, who ends it with destroy; NULL on failure. */
+    struct bottle *(*start)(const struct bottle_options *options, struct error *error);
+
+    /* Where a command inside finds the door: IP literal (at most 63 bytes) and port. */
+    bool (*door_address)(const struct bottle *bottle, char host[64], uint16_t *port, struct error *error);
+
+    /* Copies all of `source` (a regular file or memfd, read from offset 0) to /tmp/NAME inside,
+     * owned by root of the bottle. `name` has no slash. A name that exists inside is an error. */
+    bool (*put)(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
+
+    /* Starts `argv` (argv[0] an absolute path inside) as `principal` and returns at once. The process
+     * to wait for is returned in *pid: it exits as the command does (128+n for a signal, 127 not found),
+     * and killing it (SIGKILL) kills the command. */
+    bool (*exec)(struct bottle *bottle, char *const argv[], enum principal principal,
+                 const struct exec_streams *streams, pid_t *pid, struct error *error);
+
+    bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+    /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). */
+    bool (*structural)(uint16_t vector, bool ipv6);
+
+    /* Kills everything inside, waits until it is gone, checks that nothing remains, frees `bottle`.
+     * Returns false (and still frees) if something remained. */
+    bool (*destroy)(struct bottle *bottle, struct error *error);
+};
+
+extern const struct backend native_backend;
+
+/* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
+const struct backend *backend_find(const char *name);
+const struct backend *backend_at(size_t index);
+
+/* The fence with this name: its index, or -1. */
+int backend_find_fence(const struct backend *backend, const char *name);
+
+/* The bits of all fences of a backend. */
+uint32_t backend_all_fences(const struct backend *backend);
+
+#endif
