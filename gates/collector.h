@@ -13,6 +13,7 @@
 
 #include "../launcher/support/error.h"
 #include "../probes/record_grammar.h"
+#include "../probes/sha256.h"
 
 #define ACTS_MAX (PLAN_ATTEMPTS_MAX + 2)
 
@@ -52,7 +53,7 @@ struct collector_plan {
 struct collector_state {
     const struct collector_plan *plan;
     struct collection *result;
-    struct sha256_holder { uint64_t opaque[16]; } hash;
+    struct sha256 hash;
     char line[RECORD_LINE_MAX];
     uint32_t line_used;
     uint16_t next_try, done;
