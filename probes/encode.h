@@ -8,7 +8,8 @@
 
 /* Writes 2*size digits and a terminator. */
 void encode_hex(const uint8_t *bytes, size_t size, char *text);
-/* Reads exactly 2*size digits (lower case only) from text, which need not be terminated. False for anything else. */
+/* Reads exactly 2*size digits (lower case only) from text, which need not be terminated. False for anything
+ * else. */
 bool decode_hex(const char *text, size_t digits, uint8_t *bytes, size_t size);
 /* Writes ceil(8*size/5) letters and a terminator: 26 letters for a nonce. */
 void encode_base32(const uint8_t *bytes, size_t size, char *text);

@@ -5,12 +5,16 @@
  *   BGP1 attempt <seq> <id> <mechanism> <address> <port> <mask> <masked nonce>
  *   BGP1 end <SHA-256, hex, of all lines above, newlines included>
  *
- * run: 32 lower-case hex digits. principal: user or root. count: attempts in the plan. deadline: milliseconds for all
- * of them together. repeats: how often a datagram is sent. door host: IP literal, or - for a plan without a door.
- * first, last: the challenges (32 hex digits each) of the door round trips that stand before and after the attempts.
- * seq: 1, 2, 3, ... id: BG-nnn. mechanism: see vectors.h. address: IP literal (IPv6 may end in %scope), @abstract:NAME
- * or @path:NAME, where NAME has no space. mask, masked nonce: 32 hex digits each; the nonce is their XOR, so that no
- * spelling of a nonce lies in a bottle's file system or passes over a management channel.
+ * run: 32 lower-case hex digits. principal: user or root. count: attempts in the plan. deadline: milliseconds
+ * for all of them together. repeats: how often a datagram is sent. door host: IP literal, or - for a plan
+ * without a door. first, last: the challenges (32 hex digits each) of the door round trips that stand before
+ * and after the attempts. seq: 1, 2, 3, ... id: BG-nnn. mechanism: see vectors.h. address: IP literal (IPv6
+ * may end in %scope), @resolver:LITERAL (DNS mechanisms only: the first nameserver of the literal's family in
+ * the bottle's own /etc/resolv.conf, else the literal), @abstract:NAME or @path:/NAME, where NAME has no
+ * space (address.h). port: 0 exactly for ICMP and Unix. mask, masked nonce: 32 hex digits each; the nonce is
+ * their XOR, so that no spelling of a nonce lies in a bottle's file system or passes over a management
+ * channel; a mask of zeroes is refused. A plan without a door has door port 0, and a plan has at least one
+ * attempt.
  *
  * Parsing allocates nothing and accepts exactly this; anything else is refused as a whole.
  */
@@ -50,13 +54,14 @@ struct probe_plan {
     struct planned_attempt attempts[PLAN_ATTEMPTS_MAX];
 };
 
-/* Parses `size` bytes of `text`. On failure returns false and, if `problem` is not NULL, points it to a constant
- * text that says what was wrong, and *line (if not NULL) to the number of the line, from 1. */
+/* Parses `size` bytes of `text`. On failure returns false and, if `problem` is not NULL, points it to a
+ * constant text that says what was wrong, and *line (if not NULL) to the number of the line, from 1. */
 bool plan_parse(const char *text, size_t size, struct probe_plan *plan, const char **problem, unsigned *line);
 
-/* Writes the plan in the grammar above into `text`; `masks` gives one random 16-byte mask an attempt (the plan's own
- * `nonce` fields are masked with it). Returns the length, or 0 if `capacity` is too small or a field is not writable
- * in the grammar. */
-size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text, size_t capacity);
+/* Writes the plan in the grammar above into `text`; `masks` gives one random 16-byte mask an attempt (the
+ * plan's own `nonce` fields are masked with it). Returns the length, or 0 if `capacity` is too small or a
+ * field is not writable in the grammar. */
+size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text,
+                   size_t capacity);
 
 #endif

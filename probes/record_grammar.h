@@ -1,6 +1,6 @@
 /*
- * The records that the probe writes and the collector reads: ASCII lines of at most RECORD_LINE_MAX bytes with their
- * newline, fields separated by one space.
+ * The records that the probe writes and the collector reads: ASCII lines of at most RECORD_LINE_MAX bytes
+ * with their newline, fields separated by one space.
  *
  *   BG1 hello <run> <count> <uid> <kernel release> <boot id> <probe digest>
  *   BG1 try   <seq> <id> <principal>
@@ -8,11 +8,11 @@
  *   BG1 bye   <tried> <done> <SHA-256, hex, of all lines above, newlines included>
  *
  * (One space between fields; the table above is only aligned for the eye.)
- * count: acts to come, the two door round trips included. Act 0 is the first door round trip, act count-1 the last;
- * their id is "door". A plan without a door has no door acts: its acts are 1..count. kernel release: at most 64 bytes
- * of [A-Za-z0-9._+~-], other bytes as `_`. boot id: 36 bytes [0-9a-f-], or - where it can't be read. probe digest:
- * SHA-256, hex, of /proc/self/exe, or -. `try` ascends. stage: one of the names below. proof: what the other end
- * returned that only it could know, 1 to 64 lower-case hex digits.
+ * count: acts to come, the two door round trips included. Act 0 is the first door round trip, act count-1 the
+ * last; their id is "door". A plan without a door has no door acts: its acts are 1..count. kernel release: at
+ * most 64 bytes of [A-Za-z0-9._+~-], other bytes as `_`, - where unknown. boot id: 36 bytes [0-9a-f-], or -
+ * where it can't be read. probe digest: SHA-256, hex, of /proc/self/exe, or -. `try` ascends. stage: one of
+ * the names below. proof: what the other end returned that only it could know, 1 to 64 lower-case hex digits.
  */
 #ifndef PROBES_RECORD_GRAMMAR_H
 #define PROBES_RECORD_GRAMMAR_H
@@ -76,7 +76,8 @@ bool record_parse(const char *line, size_t size, struct record *record);
 /* Writes one line with its newline; returns its length, or 0 if a field can't be written in the grammar. */
 size_t record_format(const struct record *record, char line[RECORD_LINE_MAX]);
 
-/* The symbolic name of an errno value, "E<number>" for one not in the table ("" for 0). And back: 0 if unknown. */
+/* The symbolic name of an errno value, "E<number>" for one not in the table ("" for 0). And back: 0 if
+ * unknown. */
 const char *errno_name(int number);
 int errno_value(const char *name);
 

@@ -1,6 +1,6 @@
 /*
- * SHA-256 (FIPS 180-4), for the probe, which links nothing, and for the collector, which may call nothing after its
- * jail is shut. Tested against libcrypto.
+ * SHA-256 (FIPS 180-4), for the probe, which links nothing, and for the collector, which may call nothing
+ * after its jail is shut. Tested against libcrypto.
  */
 #ifndef PROBES_SHA256_H
 #define PROBES_SHA256_H

@@ -31,8 +31,15 @@ bool mechanism_find(const char *name, enum mechanism *mechanism);
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP, TRANSPORT_UNIX };
 enum transport mechanism_transport(enum mechanism mechanism);
 
-enum vector_family { FAMILY_LOOPBACK, FAMILY_LAN, FAMILY_METADATA, FAMILY_DNS, FAMILY_TRANSPORT, FAMILY_IPC,
-                     FAMILIES };
+enum vector_family {
+    FAMILY_LOOPBACK,
+    FAMILY_LAN,
+    FAMILY_METADATA,
+    FAMILY_DNS,
+    FAMILY_TRANSPORT,
+    FAMILY_IPC,
+    FAMILIES
+};
 const char *vector_family_name(enum vector_family family); /* "loopback", "lan", ... */
 
 /* Who can catch it. Silence means something only while each of these is known to hear. */
@@ -53,10 +60,11 @@ const char *witness_kind_name(enum witness_kind kind); /* "capture", "tcp", "udp
 enum vector_need { NEED_IPV6 = 1 << 0 };
 
 /*
- * One target. `address` is an IP literal, or a place of the site: "@host4", "@host6" (the host's LAN address),
- * "@gateway4/6" (the LAN's gateway), "@neighbour4/6" (another machine on the LAN), "@resolver4/6" (the resolver that
- * the bottle was given), or an IPv6 prefix with a star ("2001:db8:61::*") whose last 64 bits the plan fills with the
- * first 8 bytes of the nonce, or, for Unix sockets, "@abstract:NAME" or "@path:NAME".
+ * One target. `address` is an IP literal, or a place of the site: "@host4", "@host6" (the host's LAN
+ * address),
+ * "@gateway4/6" (the LAN's gateway), "@neighbour4/6" (another machine on the LAN), "@resolver4/6" (the
+ * resolver that the bottle was given), or an IPv6 prefix with a star ("2001:db8:61::*") whose last 64 bits
+ * the plan fills with the first 8 bytes of the nonce, or, for Unix sockets, "@abstract:NAME" or "@path:NAME".
  * `wire` is the destination seen on the wire where it differs ("0.0.0.0" goes to "127.0.0.1"), else NULL.
  * `port` 0 asks the plan for a port that no other attempt of the run uses.
  */
@@ -71,8 +79,8 @@ struct vector {
     uint16_t id; /* 49 is BG-049 */
     const char *title;
     enum vector_family family;
-    bool core; /* in the `core` profile */
-    unsigned witness;  /* enum witness_kind bits */
+    bool core;        /* in the `core` profile */
+    unsigned witness; /* enum witness_kind bits */
     const struct vector_target *targets;
     const char *source; /* where the idea was met */
     const char *remedy; /* how to shut it, one line, on any backend */
