@@ -30,12 +30,12 @@ struct fence {
 /* Where the door leads. The relay (or the backend's own routing) connects there, outside the bottle. */
 struct door {
     bool wanted;
-    char host[64];           /* IP literal */
+    char host[64]; /* IP literal */
     uint16_t port;
 };
 
 struct bottle_options {
-    uint32_t without;        /* bits of the fences left out; the open bottle leaves out all */
+    uint32_t without; /* bits of the fences left out; the open bottle leaves out all */
     struct door door;
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
     const char *init_path;   /* bottle-init, the static PID 1 */
@@ -46,18 +46,21 @@ struct bottle; /* owned by the backend */
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
-    char details[256];       /* free text, one line */
+    char details[256]; /* free text, one line */
 };
 
 /* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */
 struct exec_streams {
     int input, output, errors;
+    bool terminal; /* input is a slave from open_terminal and becomes the command's controlling terminal */
 };
 
 struct backend {
     const char *name;
     const struct fence *fences;
     size_t fence_count;
+    const uint16_t
+        *open_must_leak;         /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
@@ -74,10 +77,16 @@ struct backend {
     bool (*put)(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
 
     /* Starts `argv` (argv[0] an absolute path inside) as `principal` and returns at once. The process
-     * to wait for is returned in *pid: it exits as the command does (128+n for a signal, 127 not found),
-     * and killing it (SIGKILL) kills the command. */
+     * to wait for is returned in *pid: it exits as the command does (128+n for a signal, 127 not found, 126
+     * not executable), and killing it (SIGKILL) kills the command. A name without a slash is looked up in the
+     * PATH that commands inside get. A command not waited for by the time of destroy is reaped there. */
     bool (*exec)(struct bottle *bottle, char *const argv[], enum principal principal,
                  const struct exec_streams *streams, pid_t *pid, struct error *error);
+
+    /* Makes a pseudo-terminal of the bottle's own, for `principal`: both ends are owned by the caller, who
+     * relays on the master and gives the slave to exec. NULL for a backend that has none. */
+    bool (*open_terminal)(struct bottle *bottle, enum principal principal, int *master, int *slave,
+                          struct error *error);
 
     bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 

@@ -29,12 +29,13 @@ bool namespaces_map_ids(pid_t pid, uid_t inside, struct error *error);
 bool namespaces_have_block(void);
 
 /* Turns the calling process into `principal` for good: all capabilities dropped from every set for
- * PRINCIPAL_USER; uid, gid 65534 (or 0) with no supplementary groups. Where 65534 isn't mapped, PRINCIPAL_USER
- * enters `user_namespace` (a descriptor of a namespace that maps 65534), or makes one if that is -1. */
+ * PRINCIPAL_USER; uid, gid 65534 (or 0) with no supplementary groups. Where 65534 isn't mapped,
+ * PRINCIPAL_USER enters `user_namespace` (a descriptor of a namespace that maps 65534), or makes one if that
+ * is -1. */
 bool namespaces_become(enum principal principal, int user_namespace, struct error *error);
 
-/* What forbids user namespaces here, if anything: fills `error` (ERROR_HOST) with the exact remedy and returns
- * false. Looks at user.max_user_namespaces, kernel.unprivileged_userns_clone,
+/* What forbids user namespaces here, if anything: fills `error` (ERROR_HOST) with the exact remedy and
+ * returns false. Looks at user.max_user_namespaces, kernel.unprivileged_userns_clone,
  * kernel.apparmor_restrict_unprivileged_userns, then tries one with all namespaces that a bottle needs.
  * `proc` is "/proc" (a test gives another directory for the settings). */
 bool namespaces_preflight(const char *proc, struct error *error);

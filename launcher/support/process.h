@@ -17,7 +17,8 @@ uint64_t clock_microseconds(void);
 /* Milliseconds left until `deadline`, rounded up, 0 if it is past: what poll(2) takes. */
 int clock_poll_timeout(uint64_t deadline);
 
-/* Writes or reads all of it, over EINTR and short counts. read_all returns the bytes read before end of file, or -1. */
+/* Writes or reads all of it, over EINTR and short counts. read_all returns the bytes read before end of file,
+ * or -1. */
 bool write_all(int fd, const void *data, size_t size);
 ssize_t read_all(int fd, void *data, size_t size);
 
@@ -27,7 +28,8 @@ bool file_write(const char *path, const char *text, struct error *error);
 /* Reads at most capacity-1 bytes of a file and terminates them; false if it can't be read. */
 bool file_read(const char *path, char *text, size_t capacity);
 
-/* Waits until child `pid` ends or `deadline` passes. True if it ended, with its wait status in *status (may be NULL). */
+/* Waits until child `pid` ends or `deadline` passes. True if it ended, with its wait status in *status (may
+ * be NULL). */
 bool process_wait(pid_t pid, uint64_t deadline, int *status);
 
 /* SIGKILLs child `pid` and reaps it. Nothing happens for pid <= 0. */
@@ -36,9 +38,9 @@ void process_kill(pid_t pid);
 /* The exit status that a shell would show for a wait status: the code, or 128 + signal. */
 int process_exit_status(int status);
 
-/* Ends the calling process with SIGKILL when its parent dies. `parent_lifeline` is a descriptor of a pipe whose other
- * end only the parent holds, or -1: it closes the race with a parent that died before. To be called after the last
- * change of credentials. Source: PR_SET_PDEATHSIG(2const). */
+/* Ends the calling process with SIGKILL when its parent dies. `parent_lifeline` is a descriptor of a pipe
+ * whose other end only the parent holds, or -1: it closes the race with a parent that died before. To be
+ * called after the last change of credentials. Source: PR_SET_PDEATHSIG(2const). */
 void process_die_with_parent(int parent_lifeline);
 
 #endif
