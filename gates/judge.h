@@ -1,6 +1,7 @@
 /*
- * The judge: a pure function from the evidence about one attempt to its verdict. No input but its argument, no output but
- * its result; no clock, no memory, no I/O. tests/unit/judge.c enumerates every combination of its inputs.
+ * The judge: a pure function from the evidence about one attempt to its verdict. No input but its argument,
+ * no output but its result; no clock, no memory, no I/O. tests/unit/judge.c enumerates every combination of
+ * its inputs.
  */
 #ifndef GATES_JUDGE_H
 #define GATES_JUDGE_H
@@ -30,14 +31,15 @@ enum account {
 struct evidence {
     enum sighting bare, open;
     enum account account;
-    bool hit;             /* fenced: nonce heard, packet to the tuple seen outside, or witness-only bytes in the probe's hand */
+    bool hit; /* fenced: nonce heard, packet to the tuple seen outside, or witness-only bytes in the probe's
+                 hand */
     bool witness_before, witness_during, witness_after; /* controls heard by every witness, fenced run */
     bool door_before, door_after;                       /* the door's proof was right, fenced run */
-    bool outside_agrees;  /* something outside the bottle lacks the facility too */
-    bool structural;      /* the backend declares the way absent in its make of bottle */
-    bool stray;           /* unexplained packets or flows, fenced run */
-    bool open_was_open;   /* the open bottle leaked what its backend says it must leak */
-    bool gate_broken;     /* dead or deaf witness, loss, forged or out-of-plan records */
+    bool outside_agrees; /* something outside the bottle lacks the facility too */
+    bool structural;     /* the backend declares the way absent in its make of bottle */
+    bool stray;          /* unexplained packets or flows, fenced run */
+    bool open_was_open;  /* the open bottle leaked what its backend says it must leak */
+    bool gate_broken;    /* dead or deaf witness, loss, forged or out-of-plan records */
 };
 
 enum verdict { VERDICT_BLOCKED, VERDICT_ESCAPED, VERDICT_INCONCLUSIVE, VERDICT_BROKEN, VERDICTS };

@@ -1,0 +1,119 @@
+/* `bottle-gate run`: parses, checks the host, runs, reports. Signals end the phases; what they started goes
+ * with them. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../keep.h"
+#include "../site/site.h"
+#include "command.h"
+#include "run_settings.h"
+
+static volatile sig_atomic_t interrupted_by;
+
+static void interrupt(int number)
+{
+    interrupted_by = number;
+    run_interrupt();
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = interrupt };
+    sigemptyset(&action.sa_mask);
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Ends as the signal would have ended us, now that everything is torn down: the shell sees 128 + number. */
+static int die_of_signal(int number)
+{
+    fprintf(stderr, "bottle-gate: interrupted by %s; there is no verdict\n", strsignal(number));
+    signal(number, SIG_DFL);
+    raise(number);
+    return 128 + number;
+}
+
+static void show_progress(const char *line, void *context)
+{
+    (void)context;
+    fprintf(stderr, "\r\033[K%s", line);
+    fflush(stderr);
+}
+
+static void clear_progress(void)
+{
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
+}
+
+static int report_on(const struct run *run, const struct run_settings *settings)
+{
+    struct error error = { 0 };
+    struct report_style style = { .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
+                                  .verbose = settings->verbose,
+                                  .quiet = settings->quiet };
+    if (settings->keep) {
+        char kept[256];
+        if (!keep_run(run, kept, sizeof kept, &error))
+            return command_fail(&error);
+        fprintf(stderr, "bottle-gate: the evidence is kept in %s\n", kept);
+    }
+    if (!settings->format->write(run, &style, stdout)) {
+        error_set(&error, ERROR_BROKEN,
+                  "can't write the report to standard output (%s): the verdict %s is not told in full",
+                  strerror(errno), run_verdict_name(run->verdict));
+        int status = command_fail(&error);
+        return run->verdict == RUN_FAIL ? EXIT_FAIL : status;
+    }
+    return run_verdict_exit(run->verdict);
+}
+
+static int execute(struct run_settings *settings)
+{
+    struct error error = { 0 };
+    if (!settings->options.backend->preflight(&error) || !site_preflight(&error))
+        return interrupted_by != 0 ? die_of_signal(interrupted_by) : command_fail(&error);
+    bool progress = isatty(STDERR_FILENO) && !settings->quiet;
+    if (progress)
+        settings->options.progress = show_progress;
+    struct run *run = run_execute(&settings->options, &error);
+    if (progress)
+        clear_progress();
+    int status = interrupted_by != 0 ? die_of_signal(interrupted_by)
+                 : run == NULL       ? command_fail(&error)
+                                     : report_on(run, settings);
+    run_free(run);
+    return status;
+}
+
+static int run_command(int argc, char **argv)
+{
+    struct run_settings settings;
+    struct error error = { 0 };
+    bool helped;
+    run_settings_defaults(&settings);
+    if (!command_parse(&command_run, argc, argv, &settings, &helped, &error))
+        return command_fail(&error);
+    if (helped)
+        return EXIT_PASS;
+    if (!run_settings_resolve(&settings, &error))
+        return command_fail(&error);
+    catch_signals();
+    return execute(&settings);
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "Boots a bottle, tries every known way out from inside, listens outside, and gives a verdict.",
+    .details = "Exit status: 0 PASS, 1 FAIL (something got out), 2 INCONCLUSIVE, 3 BROKEN or VOID, 4 usage "
+               "or preflight.\n"
+               "Interrupted by a signal it tears everything down, gives no verdict, and ends by that signal.",
+    .options = run_option_table,
+    .option_count = sizeof(struct command_option[11]) / sizeof(struct command_option),
+    .run = run_command,
+};

@@ -1,0 +1,196 @@
+/* See run_settings.h: the option table of `run` and the small parsers behind it. */
+#include "run_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool take_backend(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct run_settings *)settings)->backend_name = argument;
+    return true;
+}
+
+static bool take_site(void *settings, const char *argument, struct error *error)
+{
+    (void)settings;
+    if (strcmp(argument, "sealed") != 0)
+        return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; this version has: sealed",
+                         argument);
+    return true;
+}
+
+static bool take_one_vector(void *settings, const char *piece, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    uint16_t id = vector_parse_id(piece);
+    if (id == 0)
+        return error_set(error, ERROR_USAGE, "\"%.40s\" is no vector id; one looks like BG-049", piece);
+    if (vector_find(id) == NULL)
+        return error_set(error, ERROR_USAGE, "there is no vector %s in this version", piece);
+    if (options->vector_count == VECTORS_ASKED_MAX)
+        return error_set(error, ERROR_USAGE, "--vector takes at most %d ids", VECTORS_ASKED_MAX);
+    options->vectors[options->vector_count++] = id;
+    return true;
+}
+
+static bool take_vectors(void *settings, const char *argument, struct error *error)
+{
+    return command_split(argument, "vector", take_one_vector, settings, error);
+}
+
+static bool take_one_principal(void *settings, const char *piece, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    for (int p = 0; p < PRINCIPALS; p++)
+        if (strcmp(piece, principal_name((enum principal)p)) == 0) {
+            options->principals[p] = true;
+            return true;
+        }
+    return error_set(error, ERROR_USAGE, "there is no principal \"%.40s\"; there are: user, root", piece);
+}
+
+static bool take_principals(void *settings, const char *argument, struct error *error)
+{
+    memset(((struct run_settings *)settings)->options.principals, 0, sizeof(bool[PRINCIPALS]));
+    return command_split(argument, "as", take_one_principal, settings, error);
+}
+
+static bool take_timeout(void *settings, const char *argument, struct error *error)
+{
+    char *unit;
+    double number = strtod(argument, &unit);
+    double milliseconds = strcmp(unit, "ms") == 0 ? number : number * 1000;
+    bool well_formed =
+        unit != argument && (*unit == '\0' || strcmp(unit, "s") == 0 || strcmp(unit, "ms") == 0);
+    if (!well_formed || !(milliseconds >= 100 && milliseconds <= 600000))
+        return error_set(error, ERROR_USAGE,
+                         "--timeout is a time from 100ms to 600s, like 2, 2s or 500ms; not \"%.40s\"",
+                         argument);
+    ((struct run_settings *)settings)->options.deadline_milliseconds = (uint32_t)milliseconds;
+    return true;
+}
+
+static bool take_self_proof(void *settings, const char *argument, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    if (strcmp(argument, "off") != 0 && strcmp(argument, "open") != 0)
+        return error_set(error, ERROR_USAGE, "--self-proof is off or open, not \"%.40s\"", argument);
+    options->self_proof = strcmp(argument, "open") == 0;
+    return true;
+}
+
+static bool take_mutant(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct run_settings *)settings)->mutant_name = argument;
+    return true;
+}
+
+static bool take_format(void *settings, const char *argument, struct error *error)
+{
+    const struct report_format *format = report_find(argument);
+    if (format == NULL)
+        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: pretty, json",
+                         argument);
+    ((struct run_settings *)settings)->format = format;
+    return true;
+}
+
+static bool take_keep(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct run_settings *)settings)->keep = true;
+    return true;
+}
+
+static bool take_verbose(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct run_settings *)settings)->verbose = true;
+    return true;
+}
+
+static bool take_quiet(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct run_settings *)settings)->quiet = true;
+    return true;
+}
+
+const struct command_option run_option_table[] = {
+    { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
+      take_backend },
+    { "site", 0, "KIND", "the network world around the bottle: sealed (default)", take_site },
+    { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
+    { "as", 0, "WHO[,WHO]", "who tries inside: user, root (default: both)", take_principals },
+    { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)",
+      take_timeout },
+    { "self-proof", 0, "open|off",
+      "prove each way out in an open bottle too (default: open); off is never a PASS", take_self_proof },
+    { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice",
+      take_mutant },
+    { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
+    { "keep", 0, NULL, "keep the run's evidence, and say where", take_keep },
+    { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
+    { "quiet", 'q', NULL, "show the verdict only", take_quiet },
+};
+const size_t run_option_count = sizeof run_option_table / sizeof *run_option_table;
+
+void run_settings_defaults(struct run_settings *settings)
+{
+    const char *environment = getenv("BOT_BOTTLE_BACKEND");
+    *settings = (struct run_settings){
+        .options = { .principals = { true, true },
+                     .deadline_milliseconds = 2000,
+                     .self_proof = true,
+                     .mutant = -1 },
+        .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
+        .format = report_find("pretty"),
+    };
+}
+
+static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index),
+                       const void *of)
+{
+    size_t used = 0;
+    const char *name;
+    text[0] = '\0';
+    for (size_t i = 0; (name = name_at(of, i)) != NULL && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
+}
+
+static const char *backend_name_at(const void *of, size_t index)
+{
+    (void)of;
+    const struct backend *backend = backend_at(index);
+    return backend != NULL ? backend->name : NULL;
+}
+
+static const char *fence_name_at(const void *of, size_t index)
+{
+    const struct backend *backend = of;
+    return index < backend->fence_count ? backend->fences[index].name : NULL;
+}
+
+bool run_settings_resolve(struct run_settings *settings, struct error *error)
+{
+    char known[256];
+    struct run_options *options = &settings->options;
+    options->backend = backend_find(settings->backend_name);
+    if (options->backend == NULL) {
+        list_names(known, sizeof known, backend_name_at, NULL);
+        return error_set(error, ERROR_USAGE, "there is no backend \"%.40s\" in this version; there are: %s",
+                         settings->backend_name, known);
+    }
+    if (settings->mutant_name != NULL) {
+        options->mutant = backend_find_fence(options->backend, settings->mutant_name);
+        list_names(known, sizeof known, fence_name_at, options->backend);
+        if (options->mutant < 0)
+            return error_set(error, ERROR_USAGE, "backend %s has no fence \"%.40s\"; it has: %s",
+                             options->backend->name, settings->mutant_name, known);
+    }
+    if (settings->verbose && settings->quiet)
+        return error_set(error, ERROR_USAGE, "--verbose and --quiet contradict each other");
+    return true;
+}

@@ -1,0 +1,160 @@
+/* See evidence.h. Every question is asked so that the answer "don't know" is the one that can't become
+ * BLOCKED. */
+#include "evidence.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../probes/encode.h"
+
+static const struct principal_result *principal_of(const struct findings *findings, enum phase_kind phase,
+                                                   enum principal principal)
+{
+    return &findings->phases[phase]->principals[principal];
+}
+
+bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                     enum principal principal)
+{
+    const struct phase_result *result = findings->phases[phase];
+    size_t watch = plan_watch_index(findings->plan, seq, principal);
+    for (size_t i = 0; i < result->hit_count; i++)
+        if (result->hits[i].watch == watch)
+            return true;
+    char token[33];
+    encode_hex(result->token, sizeof result->token, token);
+    const struct collected_act *act = &result->principals[principal].collection.acts[seq];
+    return result->principals[principal].ran && act->done && strcmp(act->did.proof, token) == 0;
+}
+
+/* What the probe's greeting says of itself, against what was started: another probe, principal or kernel is a
+ * forgery. */
+static bool greeting_fits(const struct findings *findings, enum phase_kind phase, enum principal principal)
+{
+    const struct collection *collection = &principal_of(findings, phase, principal)->collection;
+    uint32_t uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
+    return collection->uid == uid && strcmp(collection->digest, findings->probe_digest) == 0 &&
+           (!findings->shares_kernel || strcmp(collection->kernel, findings->kernel) == 0);
+}
+
+static bool controls_good(const struct phase_result *result, enum principal principal)
+{
+    const struct principal_result *own = &result->principals[principal];
+    return result->control_before && own->control_during && own->control_after && result->control_final &&
+           own->door_before && own->door_after;
+}
+
+enum sighting evidence_sighting(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                                enum principal principal)
+{
+    const struct phase_result *result = findings->phases[phase];
+    if (result->state == PHASE_NOT_RUN)
+        return SIGHTING_SKIPPED;
+    if (evidence_caught(findings, phase, seq, principal))
+        return SIGHTING_CAUGHT;
+    const struct principal_result *own = &result->principals[principal];
+    if (result->state != PHASE_FINISHED || !own->ran || own->collection.state != STREAM_COMPLETE ||
+        !greeting_fits(findings, phase, principal) || !controls_good(result, principal))
+        return SIGHTING_UNKNOWN;
+    const struct collected_act *act = &own->collection.acts[seq];
+    if (!act->tried || !act->done)
+        return SIGHTING_UNKNOWN;
+    return errno_is_unsupported(act->did.error) ? SIGHTING_UNSUPPORTED : SIGHTING_MISSED;
+}
+
+static enum account account_of(const struct findings *findings, uint16_t seq, enum principal principal)
+{
+    const struct phase_result *result = findings->phases[PHASE_FENCED];
+    const struct principal_result *own = &result->principals[principal];
+    const struct collected_act *act = &own->collection.acts[seq];
+    if (!own->ran || own->collection.state == STREAM_SILENT || !act->tried)
+        return ACCOUNT_NONE;
+    if (!act->done)
+        return ACCOUNT_HALF;
+    if (result->state != PHASE_FINISHED || own->collection.state != STREAM_COMPLETE)
+        return ACCOUNT_UNTRUSTED;
+    return errno_is_unsupported(act->did.error) ? ACCOUNT_UNSUPPORTED : ACCOUNT_TRIED;
+}
+
+/* Did the open bottle leak, as this principal, what its backend says that it must? Every such vector that was
+ * planned must have been caught at least once. */
+static bool open_was_open(const struct findings *findings, enum principal principal)
+{
+    if (findings->phases[PHASE_OPEN]->state == PHASE_NOT_RUN)
+        return true; /* the judge sees SIGHTING_SKIPPED */
+    for (const uint16_t *must = findings->backend->open_must_leak; *must != 0; must++) {
+        bool planned = false, caught = false;
+        for (uint16_t seq = 1; seq <= findings->plan->count; seq++)
+            if (findings->plan->attempts[seq - 1].vector->id == *must) {
+                planned = true;
+                caught = caught || evidence_caught(findings, PHASE_OPEN, seq, principal);
+            }
+        if (planned && !caught)
+            return false;
+    }
+    return true;
+}
+
+const char *evidence_broken(const struct findings *findings, char *text, size_t size)
+{
+    for (int k = 0; k < PHASES; k++) {
+        const struct phase_result *result = findings->phases[k];
+        const char *name = phase_name((enum phase_kind)k);
+        if (result->state == PHASE_NOT_RUN)
+            continue;
+        if (result->state == PHASE_FAILED) {
+            snprintf(text, size, "%s run: %s", name, result->error.text);
+            return text;
+        }
+        if (result->state == PHASE_RUNNING) {
+            snprintf(text, size, "%s run: its process died before it was done", name);
+            return text;
+        }
+        if (result->broken) {
+            snprintf(text, size, "%s run: %s", name, result->broken_text);
+            return text;
+        }
+        for (int p = 0; p < PRINCIPALS; p++) {
+            const struct principal_result *own = &result->principals[p];
+            if (!own->ran)
+                continue;
+            if (own->collection.state == STREAM_FORGED) {
+                snprintf(text, size, "%s run, %s: the probe's records can't be believed: %s", name,
+                         principal_name((enum principal)p), own->collection.problem);
+                return text;
+            }
+            if (own->collection.state == STREAM_COMPLETE &&
+                !greeting_fits(findings, (enum phase_kind)k, (enum principal)p)) {
+                snprintf(text, size, "%s run, %s: another probe, uid or kernel than was started has answered",
+                         name, principal_name((enum principal)p));
+                return text;
+            }
+        }
+    }
+    return NULL;
+}
+
+void evidence_gather(const struct findings *findings, uint16_t seq, enum principal principal,
+                     struct evidence *evidence)
+{
+    const struct phase_result *fenced = findings->phases[PHASE_FENCED];
+    const struct principal_result *own = &fenced->principals[principal];
+    const struct run_attempt *attempt = &findings->plan->attempts[seq - 1];
+    char text[200];
+    *evidence = (struct evidence){
+        .bare = evidence_sighting(findings, PHASE_BARE, seq, principal),
+        .open = evidence_sighting(findings, PHASE_OPEN, seq, principal),
+        .account = account_of(findings, seq, principal),
+        .hit = evidence_caught(findings, PHASE_FENCED, seq, principal),
+        .witness_before = fenced->control_before,
+        .witness_during = own->control_during,
+        .witness_after = own->control_after && fenced->control_final,
+        .door_before = own->door_before,
+        .door_after = own->door_after,
+        .structural = findings->backend->structural(attempt->vector->id, attempt->ipv6),
+        .stray = fenced->strays > 0,
+        .open_was_open = open_was_open(findings, principal),
+        .gate_broken = evidence_broken(findings, text, sizeof text) != NULL,
+    };
+    evidence->outside_agrees = evidence->bare == SIGHTING_UNSUPPORTED;
+}

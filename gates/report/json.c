@@ -1,0 +1,177 @@
+/* report.json, schema bottle-gate/report/1 (DESIGN 9): additions are allowed, renames are not. Built with
+ * cJSON, so that whatever a bottle wrote is quoted by somebody who does nothing else. */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../launcher/support/cleanup.h"
+#include "report.h"
+
+static void add_time(cJSON *object, const char *name, const struct timespec *time)
+{
+    struct tm utc;
+    char text[40];
+    gmtime_r(&time->tv_sec, &utc);
+    size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + used, sizeof text - used, ".%03ldZ", time->tv_nsec / 1000000);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+static void add_text_or_null(cJSON *object, const char *name, const char *text)
+{
+    if (text == NULL)
+        cJSON_AddNullToObject(object, name);
+    else
+        cJSON_AddStringToObject(object, name, text);
+}
+
+static void add_hit(const struct hit *hit, void *context)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "witness", witness_kind_name(hit->kind));
+    cJSON_AddStringToObject(object, "at", hit->at);
+    cJSON_AddStringToObject(object, "point", hit->point);
+    cJSON_AddStringToObject(object, "peer", hit->peer);
+    cJSON_AddStringToObject(object, "by", hit->by_tuple ? "tuple" : "nonce");
+    cJSON_AddNumberToObject(object, "microseconds", (double)hit->microseconds);
+    cJSON_AddItemToArray(context, object);
+}
+
+static const char *sighting_name(enum sighting sighting)
+{
+    static const char *const names[SIGHTINGS] = { "caught", "unsupported", "missed", "skipped", "unknown" };
+    return names[sighting];
+}
+
+static cJSON *controls_of(const struct evidence *evidence)
+{
+    cJSON *controls = cJSON_CreateObject();
+    cJSON_AddBoolToObject(controls, "witness_before", evidence->witness_before);
+    cJSON_AddBoolToObject(controls, "witness_during", evidence->witness_during);
+    cJSON_AddBoolToObject(controls, "witness_after", evidence->witness_after);
+    cJSON_AddBoolToObject(controls, "door_before", evidence->door_before);
+    cJSON_AddBoolToObject(controls, "door_after", evidence->door_after);
+    cJSON_AddStringToObject(controls, "bare", sighting_name(evidence->bare));
+    cJSON_AddStringToObject(controls, "open", sighting_name(evidence->open));
+    return controls;
+}
+
+static cJSON *attempt_of(const struct run *run, const struct run_attempt_result *attempt)
+{
+    const struct vector *vector = run->plan.attempts[attempt->seq - 1].vector;
+    char id[8], target[160];
+    vector_format_id(vector->id, id);
+    report_target(run, attempt, target, sizeof target);
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "id", id);
+    cJSON_AddStringToObject(object, "target", target);
+    cJSON_AddStringToObject(object, "title", vector->title);
+    cJSON_AddStringToObject(object, "family", vector_family_name(vector->family));
+    cJSON_AddStringToObject(object, "principal", principal_name(attempt->principal));
+    cJSON_AddStringToObject(object, "verdict", verdict_name(attempt->judgement.verdict));
+    add_text_or_null(object, "how", how_name(attempt->judgement.how));
+    cJSON_AddStringToObject(object, "reason", judge_reason_text(attempt->judgement.reason));
+    cJSON_AddStringToObject(object, "remedy", vector->remedy);
+    const struct record_did *did = report_record(run, attempt);
+    if (did == NULL) {
+        cJSON_AddNullToObject(object, "probe");
+    } else {
+        cJSON *probe = cJSON_AddObjectToObject(object, "probe");
+        cJSON_AddStringToObject(probe, "stage", stage_name(did->stage));
+        add_text_or_null(probe, "errno", did->error[0] == '\0' ? NULL : did->error);
+        cJSON_AddNumberToObject(probe, "sent", did->sent);
+        cJSON_AddNumberToObject(probe, "received", did->received);
+        cJSON_AddNumberToObject(probe, "microseconds", (double)did->microseconds);
+    }
+    report_each_hit(run, PHASE_FENCED, attempt, add_hit, cJSON_AddArrayToObject(object, "hits"));
+    cJSON_AddItemToObject(object, "controls", controls_of(&attempt->evidence));
+    return object;
+}
+
+static void add_backend(cJSON *report, const struct run *run)
+{
+    const struct fingerprint *fingerprint = &run->phases[PHASE_FENCED].fingerprint;
+    cJSON *backend = cJSON_AddObjectToObject(report, "backend");
+    cJSON_AddStringToObject(backend, "name", run->options.backend->name);
+    cJSON_AddStringToObject(backend, "engine", fingerprint->engine);
+    cJSON_AddStringToObject(backend, "version", fingerprint->version);
+    cJSON *details = cJSON_AddObjectToObject(backend, "details");
+    cJSON_AddStringToObject(details, "kernel", fingerprint->kernel);
+    cJSON_AddStringToObject(details, "boot_id", fingerprint->boot_id);
+    cJSON_AddStringToObject(details, "fingerprint", fingerprint->details);
+    cJSON_AddNumberToObject(details, "drain_milliseconds", run->options.backend->drain_milliseconds);
+}
+
+static void add_not_proved(cJSON *report, const struct run *run)
+{
+    cJSON *list = cJSON_AddArrayToObject(report, "not_proved");
+    for (size_t i = 0; i < run->plan.not_proved_count; i++) {
+        char id[8];
+        vector_format_id(run->plan.not_proved[i].vector, id);
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "id", id);
+        cJSON_AddStringToObject(entry, "reason", run->plan.not_proved[i].reason);
+        cJSON_AddItemToArray(list, entry);
+    }
+}
+
+static void add_self_proof(cJSON *report, const struct run *run)
+{
+    const struct backend *backend = run->options.backend;
+    cJSON *proof = cJSON_AddObjectToObject(report, "self_proof");
+    cJSON_AddStringToObject(proof, "mode", run->options.self_proof ? "open" : "off");
+    cJSON *mutants = cJSON_AddArrayToObject(proof, "mutants");
+    if (run->options.mutant >= 0)
+        cJSON_AddItemToArray(mutants, cJSON_CreateString(backend->fences[run->options.mutant].name));
+    cJSON *unproved = cJSON_AddArrayToObject(proof, "unproved_fences");
+    for (size_t i = 0; i < backend->fence_count; i++)
+        if (backend->fences[i].vectors[0] == 0)
+            cJSON_AddItemToArray(unproved, cJSON_CreateString(backend->fences[i].name));
+}
+
+static cJSON *report_of(const struct run *run)
+{
+    static const char *const count_names[VERDICTS] = { "blocked", "escaped", "inconclusive", "broken" };
+    cJSON *report = cJSON_CreateObject();
+    cJSON_AddStringToObject(report, "schema", "bottle-gate/report/1");
+    cJSON_AddStringToObject(report, "run", run->plan.run);
+    add_time(report, "started", &run->started);
+    add_time(report, "finished", &run->finished);
+    cJSON *tool = cJSON_AddObjectToObject(report, "tool");
+    cJSON_AddStringToObject(tool, "name", "bottle-gate");
+    cJSON_AddStringToObject(tool, "version", BOTTLE_VERSION);
+    add_backend(report, run);
+    cJSON_AddStringToObject(report, "site", "sealed");
+    cJSON_AddStringToObject(report, "profile", run->options.vector_count == 0 ? "core" : "selected");
+    cJSON_AddStringToObject(report, "verdict", run_verdict_name(run->verdict));
+    cJSON_AddStringToObject(report, "reason", run->reason);
+    cJSON_AddNumberToObject(report, "exit", run_verdict_exit(run->verdict));
+    cJSON *counts = cJSON_AddObjectToObject(report, "counts");
+    for (int verdict = 0; verdict < VERDICTS; verdict++)
+        cJSON_AddNumberToObject(counts, count_names[verdict], run->counts[verdict]);
+    cJSON *attempts = cJSON_AddArrayToObject(report, "attempts");
+    for (size_t i = 0; i < run->attempt_count; i++)
+        cJSON_AddItemToArray(attempts, attempt_of(run, &run->attempts[i]));
+    add_not_proved(report, run);
+    add_self_proof(report, run);
+    cJSON *host = cJSON_AddObjectToObject(report, "host");
+    cJSON_AddStringToObject(host, "kernel", run->kernel);
+    cJSON_AddStringToObject(host, "arch", run->arch);
+    const struct phase_result *fenced = &run->phases[PHASE_FENCED];
+    cJSON *milliseconds = cJSON_AddObjectToObject(report, "milliseconds");
+    cJSON_AddNumberToObject(milliseconds, "total", (double)run->milliseconds);
+    cJSON_AddNumberToObject(milliseconds, "boot", (double)(fenced->microseconds_boot / 1000));
+    cJSON_AddNumberToObject(milliseconds, "attempts", (double)(fenced->microseconds_attempts / 1000));
+    cJSON_AddStringToObject(report, "caveat", report_caveat);
+    return report;
+}
+
+bool report_json(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    (void)style;
+    cJSON *report = report_of(run);
+    cleanup_free char *text = report == NULL ? NULL : cJSON_Print(report);
+    cJSON_Delete(report);
+    return text != NULL && fprintf(stream, "%s\n", text) > 0 && fflush(stream) == 0;
+}

@@ -1,0 +1,213 @@
+/* The terminal report: a table by family, every attempt that isn't BLOCKED with its reason and remedy
+ * (attempts that differ only in who tried are one entry), what is not proved here, the verdict and the time.
+ * Colours only where the style says so; nothing that came from a bottle is printed unfiltered. */
+#include <ctype.h>
+#include <string.h>
+
+#include "report.h"
+
+#define BOLD  "\033[1m"
+#define RED   "\033[1;31m"
+#define GREEN "\033[1;32m"
+#define AMBER "\033[1;33m"
+#define PLAIN "\033[0m"
+
+static const char *paint(const struct report_style *style, const char *colour)
+{
+    return style->colour ? colour : "";
+}
+
+static const char *verdict_colour(enum verdict verdict)
+{
+    return verdict == VERDICT_BLOCKED ? GREEN : verdict == VERDICT_ESCAPED ? RED : AMBER;
+}
+
+/* Text from outside, with anything but printable ASCII made visible as '?'. */
+static void print_safely(const char *text, FILE *stream)
+{
+    for (; *text != '\0'; text++)
+        fputc(isprint((unsigned char)*text) ? *text : '?', stream);
+}
+
+static void print_table(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    fprintf(stream, "  %s%-11s %8s %8s %8s %13s %7s%s\n", paint(style, BOLD), "family", "attempts", "blocked",
+            "escaped", "inconclusive", "broken", paint(style, PLAIN));
+    for (int family = 0; family < FAMILIES; family++) {
+        unsigned counts[VERDICTS] = { 0 }, total = 0;
+        for (size_t i = 0; i < run->attempt_count; i++)
+            if ((int)run->plan.attempts[run->attempts[i].seq - 1].vector->family == family) {
+                counts[run->attempts[i].judgement.verdict]++;
+                total++;
+            }
+        if (total == 0)
+            continue;
+        fprintf(stream, "  %-11s %8u", vector_family_name((enum vector_family)family), total);
+        static const int widths[VERDICTS] = { 8, 8, 13, 7 };
+        for (int verdict = 0; verdict < VERDICTS; verdict++)
+            if (counts[verdict] == 0)
+                fprintf(stream, " %*s", widths[verdict], ".");
+            else
+                fprintf(stream, " %s%*u%s", paint(style, verdict_colour((enum verdict)verdict)),
+                        widths[verdict], counts[verdict], paint(style, PLAIN));
+        fputc('\n', stream);
+    }
+    fputc('\n', stream);
+}
+
+struct hit_list {
+    FILE *stream;
+    unsigned told; /* a bit for each witness and kind of hit that was told: the rest say the same again */
+};
+
+static void print_hit(const struct hit *hit, void *context)
+{
+    struct hit_list *list = context;
+    FILE *stream = list->stream;
+    unsigned bit = (unsigned)hit->kind << (hit->by_tuple ? WITNESS_KINDS : 0);
+    if (list->told & bit)
+        return;
+    list->told |= bit;
+    fprintf(stream, "               heard by %s on %s, %s at ", witness_kind_name(hit->kind), hit->point,
+            hit->by_tuple ? "a packet to its target" : "its nonce");
+    print_safely(hit->at, stream);
+    if (hit->peer[0] != '\0') {
+        fputs(" from ", stream);
+        print_safely(hit->peer, stream);
+    }
+    fputc('\n', stream);
+}
+
+static void print_record(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
+{
+    const struct record_did *did = report_record(run, attempt);
+    if (did == NULL)
+        fprintf(stream, "               the probe left no complete record of it\n");
+    else
+        fprintf(stream, "               the probe got as far as `%s`%s%s, sent %u bytes, received %u\n",
+                stage_name(did->stage), did->error[0] == '\0' ? "" : " with ", did->error, did->sent,
+                did->received);
+}
+
+/* Does an entry with the same vector, verdict and reason stand above? Then its remedy was told. */
+static bool told_before(const struct run *run, size_t index)
+{
+    const struct run_attempt_result *attempt = &run->attempts[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct run_attempt_result *other = &run->attempts[i];
+        if (run->plan.attempts[other->seq - 1].vector == run->plan.attempts[attempt->seq - 1].vector &&
+            other->judgement.verdict == attempt->judgement.verdict &&
+            other->judgement.reason == attempt->judgement.reason)
+            return true;
+    }
+    return false;
+}
+
+/* One entry a vector, verdict and reason: the targets and principals under it, then the remedy once. */
+static void print_entry(const struct run *run, const struct report_style *style, size_t first, FILE *stream)
+{
+    const struct run_attempt_result *head = &run->attempts[first];
+    const struct vector *vector = run->plan.attempts[head->seq - 1].vector;
+    char id[8];
+    vector_format_id(vector->id, id);
+    fprintf(stream, "  %s%-12s%s %s  %s\n", paint(style, verdict_colour(head->judgement.verdict)),
+            verdict_name(head->judgement.verdict), paint(style, PLAIN), id, vector->title);
+    unsigned shown = 0, left_out = 0;
+    for (size_t i = first; i < run->attempt_count; i++) {
+        const struct run_attempt_result *attempt = &run->attempts[i];
+        if (run->plan.attempts[attempt->seq - 1].vector != vector ||
+            attempt->judgement.verdict != head->judgement.verdict ||
+            attempt->judgement.reason != head->judgement.reason)
+            continue;
+        if (shown == 6 && !style->verbose) {
+            left_out++;
+            continue;
+        }
+        shown++;
+        char target[160];
+        report_target(run, attempt, target, sizeof target);
+        fprintf(stream, "             %s as %s\n", target, principal_name(attempt->principal));
+        if (style->verbose || shown == 1) {
+            print_record(run, attempt, stream);
+            struct hit_list list = { stream, 0 };
+            report_each_hit(run, PHASE_FENCED, attempt, print_hit, &list);
+        }
+    }
+    if (left_out > 0)
+        fprintf(stream, "             and %u more (-v shows all)\n", left_out);
+    fprintf(stream, "             reason: %s\n", judge_reason_text(head->judgement.reason));
+    if (head->judgement.verdict == VERDICT_ESCAPED)
+        fprintf(stream, "             remedy: %s\n", vector->remedy);
+    fputc('\n', stream);
+}
+
+static void print_entries(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    static const enum verdict order[] = { VERDICT_ESCAPED, VERDICT_BROKEN, VERDICT_INCONCLUSIVE,
+                                          VERDICT_BLOCKED };
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
+        for (size_t i = 0; i < run->attempt_count; i++)
+            if (run->attempts[i].judgement.verdict == order[k] &&
+                (order[k] != VERDICT_BLOCKED || style->verbose) && !told_before(run, i))
+                print_entry(run, style, i, stream);
+}
+
+/* One line a reason, with the ids that it holds for; `index` is the first of them, or nothing is printed. */
+static void print_reason(const struct run *run, size_t index, FILE *stream)
+{
+    const struct not_proved *list = run->plan.not_proved;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(list[i].reason, list[index].reason) == 0)
+            return;
+    fprintf(stream, "    %s: BG", list[index].reason);
+    for (size_t i = index; i < run->plan.not_proved_count; i++)
+        if (strcmp(list[i].reason, list[index].reason) == 0)
+            fprintf(stream, "%s%03u", i == index ? "-" : " ", list[i].vector);
+    fputc('\n', stream);
+}
+
+static void print_not_proved(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    const struct backend *backend = run->options.backend;
+    fprintf(stream, "  %snot proved here%s\n", paint(style, BOLD), paint(style, PLAIN));
+    for (size_t i = 0; i < run->plan.not_proved_count; i++)
+        print_reason(run, i, stream);
+    fprintf(stream, "    fences that no vector exercises yet:");
+    for (size_t i = 0; i < backend->fence_count; i++)
+        if (backend->fences[i].vectors[0] == 0)
+            fprintf(stream, " %s", backend->fences[i].name);
+    fprintf(stream, "\n\n");
+}
+
+static void print_verdict(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    const char *colour = run->verdict == RUN_PASS ? GREEN : run->verdict == RUN_FAIL ? RED : AMBER;
+    fprintf(stream, "%s%s%s  ", paint(style, colour), run_verdict_name(run->verdict), paint(style, PLAIN));
+    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s\n",
+            run->attempt_count, run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED],
+            run->counts[VERDICT_INCONCLUSIVE], run->counts[VERDICT_BROKEN],
+            (double)run->milliseconds / 1000.0);
+    if (run->reason[0] != '\0') {
+        print_safely(run->reason, stream);
+        fputc('\n', stream);
+    }
+}
+
+bool report_pretty(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    const struct run_options *options = &run->options;
+    if (!style->quiet) {
+        fprintf(stream, "bottle-gate %s  backend %s%s%s  site sealed  principals%s%s\n\n", BOTTLE_VERSION,
+                options->backend->name, options->mutant >= 0 ? " without fence " : "",
+                options->mutant >= 0 ? options->backend->fences[options->mutant].name : "",
+                options->principals[PRINCIPAL_USER] ? " user" : "",
+                options->principals[PRINCIPAL_ROOT] ? " root" : "");
+        print_table(run, style, stream);
+        print_entries(run, style, stream);
+        print_not_proved(run, style, stream);
+    }
+    print_verdict(run, style, stream);
+    if (!style->quiet && run->verdict == RUN_PASS)
+        fprintf(stream, "%s\n", report_caveat);
+    return fflush(stream) == 0 && !ferror(stream);
+}

@@ -1,0 +1,44 @@
+/*
+ * Reports: each format is one function over one finished run, in one file. None of them decides anything.
+ */
+#ifndef GATES_REPORT_REPORT_H
+#define GATES_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "../run.h"
+
+struct report_style {
+    bool colour;  /* only ever on a terminal */
+    bool verbose; /* every attempt, not only those that aren't BLOCKED */
+    bool quiet;   /* the verdict line only */
+};
+
+/* One output format: --format=name. Returns false if the stream took not all of it. */
+struct report_format {
+    const char *name, *summary;
+    bool (*write)(const struct run *run, const struct report_style *style, FILE *stream);
+};
+
+extern const struct report_format report_formats[];
+extern const size_t report_format_count;
+const struct report_format *report_find(const char *name);
+
+bool report_pretty(const struct run *run, const struct report_style *style, FILE *stream);
+bool report_json(const struct run *run, const struct report_style *style, FILE *stream);
+
+/* What every report has to say with a verdict, whichever it is (DESIGN 13). */
+extern const char report_caveat[];
+
+/* "BG-049", "user", "8.8.8.8:53/tcp": what names an attempt in every report. */
+void report_target(const struct run *run, const struct run_attempt_result *attempt, char *text, size_t size);
+
+/* The hits of an attempt in one phase: calls `each` for every one. */
+void report_each_hit(const struct run *run, enum phase_kind phase, const struct run_attempt_result *attempt,
+                     void (*each)(const struct hit *hit, void *context), void *context);
+
+/* What the fenced run's probe recorded of an attempt, or NULL. */
+const struct record_did *report_record(const struct run *run, const struct run_attempt_result *attempt);
+
+#endif

@@ -1,0 +1,84 @@
+/* See residue.h. Orphans come to the nearest subreaper: with PR_SET_CHILD_SUBREAPER that is the caller, so
+ * any child that it still has after a run was left behind by the run. */
+#include "residue.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static uint64_t hash_file(const char *path)
+{
+    uint64_t hash = 14695981039346656037u;
+    FILE *file = fopen(path, "re");
+    int byte;
+    while (file != NULL && (byte = fgetc(file)) != EOF)
+        hash = (hash ^ (uint64_t)byte) * 1099511628211u;
+    if (file != NULL)
+        fclose(file);
+    return hash;
+}
+
+/* The names only: counters beside them change by themselves. */
+static uint64_t hash_interfaces(void)
+{
+    uint64_t hash = 14695981039346656037u;
+    char line[512];
+    FILE *file = fopen("/proc/self/net/dev", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        for (const char *c = line; *c != '\0' && *c != ':'; c++)
+            hash = (hash ^ (uint64_t)*c) * 1099511628211u;
+    if (file != NULL)
+        fclose(file);
+    return hash;
+}
+
+static unsigned count_entries(const char *path, const char *prefix)
+{
+    unsigned count = 0;
+    DIR *directory = path != NULL ? opendir(path) : NULL;
+    const struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+    if (directory != NULL)
+        closedir(directory);
+    return count;
+}
+
+void residue_look(struct residue *residue)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    residue->mounts = hash_file("/proc/self/mountinfo");
+    residue->interfaces = hash_interfaces();
+    residue->descriptors = count_entries("/proc/self/fd", "");
+    residue->files = count_entries("/tmp", "bottle") + count_entries(getenv("XDG_RUNTIME_DIR"), "bottle");
+}
+
+bool residue_none(const struct residue *before, char *text, size_t size)
+{
+    struct residue now;
+    unsigned processes = 0;
+    siginfo_t info = { 0 };
+    residue_look(&now);
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+        processes = 1;
+    size_t used = 0;
+    text[0] = '\0';
+    const struct {
+        bool left;
+        const char *what;
+    } kinds[] = {
+        { processes > 0, "a process" },
+        { now.mounts != before->mounts, "a mount" },
+        { now.interfaces != before->interfaces, "a network interface" },
+        { now.descriptors != before->descriptors, "an open descriptor" },
+        { now.files != before->files, "a file" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].left && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", kinds[i].what);
+    return used == 0;
+}

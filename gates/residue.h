@@ -1,0 +1,22 @@
+/* What a run must not leave behind, looked at from outside: child processes, mounts, network interfaces,
+ * descriptors, files. */
+#ifndef GATES_RESIDUE_H
+#define GATES_RESIDUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct residue {
+    uint64_t mounts, interfaces; /* hashes of the tables */
+    unsigned descriptors,
+        files; /* own open descriptors; bottle-gate's entries in the run-time directory and /tmp */
+};
+
+/* Makes the calling process adopt orphans, so that a process left behind can be seen, and takes stock. */
+void residue_look(struct residue *residue);
+
+/* Compares with now. False if something was left; text says what ("2 processes, 1 mount table changed"). */
+bool residue_none(const struct residue *before, char *text, size_t size);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * A run: the plan, the three phases (side by side, each in namespaces of its own), the evidence, the
+ * judgements and the verdict. Everything that a report says is in struct run.
+ */
+#ifndef GATES_RUN_H
+#define GATES_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "evidence.h"
+#include "fault.h"
+#include "judge.h"
+#include "plan.h"
+
+struct run_options {
+    const struct backend *backend;
+    bool principals[PRINCIPALS];
+    uint16_t vectors[VECTORS_ASKED_MAX];
+    size_t vector_count;            /* 0: the core profile */
+    uint32_t deadline_milliseconds; /* for all attempts of one principal, 100 to 600000 */
+    bool self_proof;                /* false: the fenced run only */
+    int mutant;                     /* index of a fence to leave out with those that mask it, or -1 */
+    enum fault fault;
+    void (*progress)(const char *line, void *context); /* or NULL; called at each step */
+    void *context;
+};
+
+struct run_attempt_result {
+    uint16_t seq;
+    enum principal principal;
+    struct evidence evidence;
+    struct judgement judgement;
+};
+
+/* The verdict on the run, and the exit status it stands for. */
+enum run_verdict { RUN_PASS = 0, RUN_FAIL = 1, RUN_INCONCLUSIVE = 2, RUN_BROKEN = 3, RUN_VOID = 5 };
+const char *run_verdict_name(enum run_verdict verdict);
+int run_verdict_exit(enum run_verdict verdict); /* VOID exits as BROKEN does: 3 */
+
+struct run {
+    struct run_options options;
+    struct run_plan plan;
+    struct findings findings;
+    struct phase_result *phases; /* PHASES of them */
+    size_t attempt_count;
+    struct run_attempt_result *attempts;
+    unsigned counts[VERDICTS];
+    enum run_verdict verdict;
+    char reason[256]; /* one sentence on the verdict where it is not PASS or plain FAIL; else "" */
+    struct timespec started, finished;
+    uint64_t milliseconds;
+    char kernel[65], arch[65];
+};
+
+/* Makes the run. On success the caller owns *run and frees it with run_free. Failure is for what stops a run
+ * before there is anything to judge: usage, preflight, no processes. */
+struct run *run_execute(const struct run_options *options, struct error *error);
+void run_free(struct run *run);
+
+/* Ends every phase that is under way; for a signal handler (async-signal-safe). */
+void run_interrupt(void);
+
+#endif
