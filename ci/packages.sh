@@ -1,0 +1,10 @@
+# What the project needs, as Debian and Ubuntu packages; the one list of them. Sourced by prepare.sh.
+# nixpkgs names: gcc cmake ninja pkg-config musl libseccomp libpcap libmnl nftables cjson openssl.
+
+# To build and run the gate.
+gate_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-tools libseccomp-dev libpcap-dev libmnl-dev
+  libnftables-dev libcjson-dev libssl-dev"
+
+# To run all tests besides. (clang needs libclang-rt-dev for its sanitizers where it is a package of its own.)
+test_packages="libcriterion-dev clang clang-tidy clang-format cppcheck nftables iproute2 python3-pytest util-linux"
+optional_test_packages="libclang-rt-dev"

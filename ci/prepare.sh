@@ -1,0 +1,69 @@
+# Shared by the two commands: installs what is missing and builds. Sourced, not run.
+# It says what it installs, skips what is done, and never changes the host's security settings.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$top/ci/packages.sh"
+
+fail() {
+  echo "$(basename "$0"): $*" >&2
+  exit 4
+}
+
+# Prints those of the given packages that are not installed.
+missing_packages() {
+  local wanted installed
+  wanted=$(printf '%s\n' "$@" | sort -u)
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^ii  *//p' | sed 's/:.*//' | sort -u)
+  comm -23 <(echo "$wanted") <(echo "$installed")
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_missing() {
+  local missing log
+  command -v dpkg-query >/dev/null || return 0 # not Debian or Ubuntu: the build says what it doesn't find
+  missing=$(missing_packages "$@" | tr '\n' ' ')
+  [ -n "${missing// /}" ] || return 0
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    fail "these packages are missing and there is no sudo; as root: apt-get install --no-install-recommends $missing"
+  fi
+  echo "installing: $missing" >&2
+  log=$(mktemp)
+  # shellcheck disable=SC2086
+  if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    fail "could not install: $missing"
+  fi
+  rm -f "$log"
+}
+
+# Those of the given packages that this release has.
+available_packages() {
+  local package
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then echo "$package"; fi
+  done
+}
+
+# build DIRECTORY [cmake option...]: configures once and builds; prints nothing unless something fails.
+build() {
+  local directory=$1 log
+  shift
+  mkdir -p "$directory" 2>/dev/null && [ -w "$directory" ] ||
+    fail "can't write $directory; set BOTTLE_BUILD to a directory of yours"
+  log=$directory/build.log
+  if [ ! -f "$directory/build.ninja" ]; then
+    echo "configuring $directory" >&2
+    cmake -G Ninja -S "$top" -B "$directory" "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; rm -f "$directory/CMakeCache.txt"; fail "could not configure; see $log"; }
+  fi
+  # A build that has nothing to do takes a moment; one that has says so first.
+  if ! cmake --build "$directory" >"$log" 2>&1; then
+    grep -E 'error|warning|FAILED' -A 5 "$log" | head -n 40 >&2
+    fail "could not build; see $log"
+  fi
+}

@@ -1,0 +1,107 @@
+"""What the end-to-end tests share: the installed programs, and running them as root and as an ordinary user."""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+NOBODY = 65534
+PR_SET_CHILD_SUBREAPER = 36
+BOUND = 120  # seconds; a bound on hangs, not an expectation
+
+
+def pytest_configure(config):
+    # Orphans come to us, so that a process that a program left behind can be seen.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The build, installed where an ordinary user can reach it."""
+    build = os.environ.get("BOTTLE_BUILD", str(TOP / "build"))
+    with tempfile.TemporaryDirectory(prefix="e2e-") as prefix:
+        os.chmod(prefix, 0o755)
+        subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True, stdout=subprocess.DEVNULL)
+        yield pathlib.Path(prefix) / "bin"
+
+
+class Account:
+    """Somebody who runs programs: root, or an ordinary user who owns nothing."""
+
+    def __init__(self, name, programs, home):
+        self.name, self.programs, self.home = name, programs, home
+        self.is_root = name == "root"
+
+    def prefix(self):
+        if self.is_root or os.getuid() != 0:
+            return []
+        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+    def environment(self, extra=None):
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home), **(extra or {})}
+
+    def command(self, program, *arguments):
+        return [*self.prefix(), str(self.programs / program), *arguments]
+
+    def run(self, program, *arguments, environment=None, **options):
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(self.command(program, *arguments), text=True, timeout=BOUND,
+                              env=self.environment(environment), **options)
+
+    def start(self, program, *arguments, **options):
+        return subprocess.Popen(self.command(program, *arguments), env=self.environment(), **options)
+
+
+@pytest.fixture(params=["root", "user"])
+def account(request, programs, tmp_path_factory):
+    if request.param == "root" and os.getuid() != 0:
+        pytest.skip("not root")
+    home = tmp_path_factory.mktemp("home")
+    directory = home
+    while directory != pathlib.Path(tempfile.gettempdir()):  # pytest makes these 0700
+        os.chmod(directory, 0o755)
+        directory = directory.parent
+    if os.getuid() == 0 and request.param == "user":
+        os.chown(home, NOBODY, NOBODY)
+    return Account(request.param, programs, home)
+
+
+def children():
+    """Pids of our own children, adopted orphans included."""
+    return {int(pid) for task in pathlib.Path("/proc/self/task").iterdir()
+            for pid in (task / "children").read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Whatever a test did, no process, mount, interface or file of ours remains."""
+    def look():
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+        interfaces = sorted(os.listdir("/sys/class/net"))
+        files = sorted(name for name in os.listdir("/tmp") if name.startswith("bottle"))
+        return mounts, interfaces, files
+    before, family = look(), children()
+    yield
+    while True:  # what was killed has to be reaped; what lives on makes waitpid hang, and the bound tells
+        fresh = children() - family
+        if not fresh:
+            break
+        for pid in fresh:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+                name = comm.read().strip()
+            handle = os.pidfd_open(pid)
+            import select
+            ended, _, _ = select.select([handle], [], [], 10)
+            os.close(handle)
+            assert ended, f"the process {name} ({pid}) was left behind"
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+    assert look() == before
