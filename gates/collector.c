@@ -72,12 +72,16 @@ static void collect(const struct collector_plan *plan, struct collection *result
     collector_end(&state);
 }
 
-static _Noreturn void run_child(const struct collector_plan *plan, const int descriptors[DESCRIPTORS])
+static _Noreturn void run_child(const struct collector_plan *plan, const int descriptors[DESCRIPTORS],
+                                pid_t parent)
 {
     struct collection result;
     if (!keep_only(descriptors))
         _exit(1);
     process_die_with_parent(STOP);
+    /* A parent that died before that call is told by its socket, unless others have inherited it. */
+    if (getppid() != parent)
+        _exit(1);
     if (!jail_shut(calls, sizeof calls / sizeof calls[0], NULL))
         _exit(1);
     collect(plan, &result);
@@ -97,11 +101,11 @@ bool collector_start(struct collector *collector, const struct collector_plan *p
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stop) < 0)
         return error_system(error, "can't make a socket for the collector");
     cleanup_close int stop_read = stop[0], stop_write = stop[1];
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid < 0)
         return error_system(error, "can't fork the collector");
     if (pid == 0)
-        run_child(plan, (const int[DESCRIPTORS]){ taken_stream, result_write, stop_read });
+        run_child(plan, (const int[DESCRIPTORS]){ taken_stream, result_write, stop_read }, parent);
     *collector =
         (struct collector){ .pid = pid, .result = take_fd(&result_read), .stop = take_fd(&stop_write) };
     return true;

@@ -1,15 +1,15 @@
 /*
  * The sealed site: a private world that owns every address, made by and for one phase of a run.
  *
- *   host namespace                                    world namespace: every other IPv4 and IPv6 address
- *   lo: 127.0.0.0/8, ::1                              table 100: local default dev lo (both families)
- *   lan0: 10.77.0.1/24, fd77::1/64       --- veth --- wan0: 10.77.0.254/32, fd77::fe/128; rule: iif wan0 lookup 100
- *   default via 10.77.0.254 / fd77::fe                main: default via 10.77.0.1 dev wan0 (answers go back)
- *   nft: tcp on lo -> TPROXY to the TCP witness       nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
+ *   host namespace                            world namespace: every other IPv4 and IPv6 address
+ *   lo: 127.0.0.0/8, ::1                      table 100: local default dev lo (both families)
+ *   lan0: 10.77.0.1/24, fd77::1/64 -- veth -- wan0: 10.77.0.254/32, fd77::fe/128; rule: iif wan0 lookup 100
+ *   default via 10.77.0.254 / fd77::fe        main: default via 10.77.0.1 dev wan0 (answers go back)
+ *   nft: tcp on lo -> TPROXY to the witness   nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
  *
- * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has tmpfs over
- * /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all ends with the last
- * process in it.
+ * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has
+ * tmpfs over /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all
+ * ends with the last process in it.
  */
 #ifndef GATES_SITE_SITE_H
 #define GATES_SITE_SITE_H
@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "../../launcher/support/error.h"
+#include "losses.h"
 
 #define SITE_HOST4      "10.77.0.1"
 #define SITE_HOST6      "fd77::1"
@@ -31,19 +32,24 @@
 struct site {
     int host_namespace, world_namespace; /* network namespaces */
     bool ipv6;                           /* the kernel has it */
+    struct losses losses;                /* what the kernel had counted as lost when the site was ready */
 };
 
-/* Builds the site around the calling process, which must be root of a user, network and mount namespace made for it
- * (and for nothing else). On return the process is in the host namespace. */
+/* Builds the site around the calling process, which must be single-threaded and root of a user, network and
+ * mount namespace made for it (and for nothing else). On return, good or bad, the process is in the host
+ * namespace; after a failure nothing is left to close. The site carries packets at once: links are up, no
+ * address is tentative. Paths below /run, /tmp and /var/tmp no longer lead to the host's files: what is
+ * needed of them must be open before. */
 bool site_open(struct site *site, struct error *error);
 void site_close(struct site *site);
 
-/* What the kernel counted as lost in either namespace since site_open: connection table drops, UDP receive errors,
- * listen queue overflows. Returns true if nothing; else text says what. */
+/* What the kernel counted as lost in either namespace since site_open: connection table drops, UDP receive
+ * errors, listen queue overflows, packets dropped before any witness saw them. Returns true if nothing; else
+ * text says what. May be called from any network namespace. */
 bool site_lossless(const struct site *site, char text[160]);
 
-/* Tells whether this kernel can make a site (nf_tables with redirect and tproxy, veth), by making one in a child.
- * On failure `error` (ERROR_HOST) names what is missing and the remedy. */
+/* Tells whether this kernel can make a site (nf_tables with redirect and tproxy, veth), by making one in a
+ * child. On failure `error` (ERROR_HOST) names what is missing and the remedy. */
 bool site_preflight(struct error *error);
 
 #endif

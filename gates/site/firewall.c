@@ -1,0 +1,85 @@
+/*
+ * See firewall.h. Two small rule sets, loaded by libnftables from text.
+ *
+ * World: whatever arrives on wan0 has been given a local destination by the routing tables already; the
+ * redirects bring every port to one listener a protocol, and connection tracking keeps the original
+ * destination (SO_ORIGINAL_DST) and gives answers their right source. Echo requests are redirected to the
+ * namespace's own address, so that the kernel answers for every address. A port with no listener yet is
+ * refused by the kernel, as any closed port is.
+ *
+ * Host: on loopback the ports are caught by TPROXY and never by a redirect: a redirect rewrites the port
+ * before the input chain, and a good fence (`input tcp dport 22 drop`) would look open. The rule hands the
+ * packet to the transparent listener and leaves it untouched; where none listens, the rule does not match and
+ * the packet goes its usual way. UDP is left alone: rewriting it makes sends fail with EPERM where two flows
+ * clash, which would read as a block.
+ */
+#include "firewall.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../launcher/support/cleanup.h"
+#include "../witness/witness.h"
+
+#define MODULES "sudo modprobe -a nf_tables nft_chain_nat nft_redir nft_tproxy nft_fib_inet"
+
+static bool load(const char *where, const char *rules, struct error *error)
+{
+    /* libnftables ends the process if it can't have its socket: ask first. */
+    cleanup_close int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    if (probe < 0)
+        return error_set(
+            error, ERROR_HOST,
+            "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (" MODULES
+            ") or boot a kernel that has it",
+            where, strerror(errno));
+    struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (nft == NULL)
+        return error_set(error, ERROR_SYSTEM, "can't start libnftables: out of memory");
+    bool loaded = nft_ctx_buffer_error(nft) == 0 && nft_ctx_buffer_output(nft) == 0 &&
+                  nft_run_cmd_from_buffer(nft, rules) == 0;
+    if (!loaded) {
+        const char *said = nft_ctx_get_error_buffer(nft);
+        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; " MODULES,
+                  where, said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "");
+    }
+    nft_ctx_free(nft);
+    return loaded;
+}
+
+bool firewall_open_world(struct error *error)
+{
+    char rules[1024];
+    snprintf(rules, sizeof rules,
+             "table inet site {\n"
+             " chain witnesses {\n"
+             "  type nat hook prerouting priority dstnat; policy accept;\n"
+             "  iifname \"wan0\" tcp dport != %d redirect to :%d\n"
+             "  iifname \"wan0\" udp dport 53 redirect to :%d\n"
+             "  iifname \"wan0\" meta l4proto udp redirect to :%d\n"
+             "  iifname \"wan0\" icmp type echo-request redirect\n"
+             "  iifname \"wan0\" icmpv6 type echo-request redirect\n"
+             " }\n"
+             "}\n",
+             SITE_PORT_TCP, SITE_PORT_TCP, SITE_PORT_DNS, SITE_PORT_UDP);
+    return load("world", rules, error);
+}
+
+bool firewall_open_host(struct error *error)
+{
+    char rules[1024];
+    snprintf(rules, sizeof rules,
+             "table inet site {\n"
+             " chain loopback {\n"
+             "  type filter hook prerouting priority mangle; policy accept;\n"
+             "  iifname \"lo\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
+             "  iifname \"lo\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
+             " }\n"
+             "}\n",
+             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);
+    return load("host", rules, error);
+}

@@ -1,0 +1,18 @@
+/*
+ * The nftables rules of the site's two namespaces, which lead packets to the witnesses. They never drop
+ * anything. Source: nft(8), Linux Documentation/networking/tproxy.rst.
+ */
+#ifndef GATES_SITE_FIREWALL_H
+#define GATES_SITE_FIREWALL_H
+
+#include <stdbool.h>
+
+#include "../../launcher/support/error.h"
+
+/* Loads the rules of the world namespace (redirects) or of the host namespace (transparent proxy on loopback)
+ * into the calling process's network namespace. ERROR_HOST with the modules' names where the kernel lacks
+ * what they need. */
+bool firewall_open_world(struct error *error);
+bool firewall_open_host(struct error *error);
+
+#endif
