@@ -49,7 +49,7 @@ static void write_phase(const struct run *run, enum phase_kind kind, FILE *file)
                     act->did.sent, act->did.received, (unsigned long long)act->did.microseconds);
         }
     }
-    for (size_t i = 0; i < phase->hit_count; i++) {
+    for (size_t i = 0; i < phase->hit_count && run->plan.count > 0; i++) {
         const struct hit *hit = &phase->hits[i];
         fprintf(file, "hit: %s seq %u heard by %s on %s %s at %s from %s after %llu us\n",
                 principal_name((enum principal)(hit->watch / run->plan.count)),

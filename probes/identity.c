@@ -17,7 +17,7 @@ static void fill_kernel(char kernel[65])
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-";
     struct utsname system;
-    strcpy(kernel, "-");
+    memcpy(kernel, "-", 2);
     if (uname(&system) != 0 || system.release[0] == '\0')
         return;
     size_t i = 0;
@@ -28,7 +28,7 @@ static void fill_kernel(char kernel[65])
 
 static void fill_boot_id(char boot_id[37])
 {
-    strcpy(boot_id, "-");
+    memcpy(boot_id, "-", 2);
     int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return;
@@ -46,7 +46,7 @@ static void fill_boot_id(char boot_id[37])
 
 static void fill_digest(char digest[65])
 {
-    strcpy(digest, "-");
+    memcpy(digest, "-", 2);
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return;

@@ -161,8 +161,8 @@ static cJSON *report_of(const struct run *run)
     const struct phase_result *fenced = &run->phases[PHASE_FENCED];
     cJSON *milliseconds = cJSON_AddObjectToObject(report, "milliseconds");
     cJSON_AddNumberToObject(milliseconds, "total", (double)run->milliseconds);
-    cJSON_AddNumberToObject(milliseconds, "boot", (double)(fenced->microseconds_boot / 1000));
-    cJSON_AddNumberToObject(milliseconds, "attempts", (double)(fenced->microseconds_attempts / 1000));
+    cJSON_AddNumberToObject(milliseconds, "boot", (double)fenced->microseconds_boot / 1000);
+    cJSON_AddNumberToObject(milliseconds, "attempts", (double)fenced->microseconds_attempts / 1000);
     cJSON_AddStringToObject(report, "caveat", report_caveat);
     return report;
 }

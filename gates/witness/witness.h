@@ -1,17 +1,23 @@
 /*
  * The witness process: everything that listens outside a bottle, in one jailed process with one event loop.
  *
- * It is forked after the plan is known, opens all its sockets in the site's two network namespaces (and the Unix ones in
- * the site's file system), shuts itself in with seccomp (no open, no socket, no connect, no exec) and says READY. From
- * then on it reports every hit as a message on a SEQPACKET socket, in the order in which it saw them. It must never
- * decide anything: it says what it heard, and what it lost.
+ * It is forked after the plan is known, opens all its sockets in the site's two network namespaces (and the
+ * Unix ones in the site's file system), shuts itself in with seccomp (no open, no socket, no connect, no
+ * exec) and says READY. From then on it reports every hit as a message on a SEQPACKET socket, in the order in
+ * which it saw them. It must never decide anything: it says what it heard, and what it lost.
  *
- *   world namespace  wan0: capture, TCP accept-all, UDP catch-all, DNS over UDP and TCP, ICMP, IPv6 neighbour responder
- *   host namespace   lo:   capture, TCP accept-all on every loopback port (TPROXY), ICMP; Unix stream and datagram
- *                          listeners by abstract name and by path; the door's endpoint
+ *   wan0, world namespace   capture, TCP accept-all, UDP catch-all, DNS over UDP and TCP, ICMP,
+ *                           IPv6 neighbour responder
+ *   lo, host namespace      capture, TCP accept-all on every loopback port (TPROXY), ICMP,
+ *                           the door's endpoint
+ *   unix, the same          stream and datagram listeners by abstract name and by path
  *
- * A hit is by nonce (an 8-byte window of it, raw, base32 or hex, in a packet, a reassembled datagram or stream, or what a
- * responder was sent) or by tuple (a packet to a destination that only that attempt uses).
+ * A hit is by nonce (an 8-byte window of it, raw, base32 or hex, in a packet, a reassembled datagram or
+ * stream, or what a responder was sent) or by tuple (a packet to a destination that only that attempt uses).
+ * A packet that carries a nonce is a hit by nonce only.
+ *
+ * What nothing planned explains is held back until the stop: a flow of a relay is explained by the nonce that
+ * it carries in the end. So STRAY messages come last, before DONE.
  */
 #ifndef GATES_WITNESS_WITNESS_H
 #define GATES_WITNESS_WITNESS_H
@@ -26,7 +32,8 @@
 #include "../../probes/plan_grammar.h"
 #include "../../probes/vectors.h"
 
-/* Ports of the site's own services; no attempt is ever planned on 7700 to 7799 (nft rules: gates/site/firewall.c). */
+/* Ports of the site's own services; no attempt is ever planned on 7700 to 7799 (nft rules:
+ * gates/site/firewall.c). */
 enum site_port {
     SITE_PORT_FIRST = 7700,
     SITE_PORT_DOOR = 7701,        /* the door's endpoint, host namespace, 127.0.0.1 */
@@ -37,19 +44,21 @@ enum site_port {
     SITE_PORT_LAST = 7799,
 };
 
-/* Destination of an attempt as seen on the wire. Unused bytes are zero, so that tuples compare with memcmp. */
+/* Destination of an attempt as seen on the wire. Unused bytes are zero, so that tuples compare with memcmp.
+ */
 struct tuple {
-    uint8_t family;       /* AF_INET, AF_INET6, AF_UNIX; 0: none */
-    uint8_t transport;    /* enum transport */
-    uint16_t port;        /* host order; 0 for ICMP */
-    uint8_t address[16];  /* 4 or 16 bytes */
+    uint8_t family;      /* AF_INET, AF_INET6, AF_UNIX; 0: none */
+    uint8_t transport;   /* enum transport */
+    uint16_t port;       /* host order; 0 for ICMP */
+    uint8_t address[16]; /* 4 or 16 bytes */
 };
 
 #define WATCHES_MAX 2048
 
-/* Something to watch for. Its index in the table is what hits name. Several watches may share a tuple (two principals,
- * several control rounds): a tuple hit then names the first of them. Controls are watched by nonce; their tuple serves
- * only to explain their packets. */
+/* Something to watch for. Its index in the table is what hits name. Several watches may share a tuple (two
+ * principals, several control rounds): a tuple hit then names the first attempt of them. Controls are watched
+ * by nonce; their tuple serves only to explain their packets, so it must not be an attempt's: a bare SYN of
+ * the control would be that attempt's hit. */
 struct watch {
     bool control;
     uint8_t nonce[NONCE_BYTES];
@@ -57,56 +66,67 @@ struct watch {
 };
 
 /* Faults that `bottle-gate selftest` makes; 0 in every real run. */
-enum witness_fault { WITNESS_FAULT_NONE, WITNESS_FAULT_DEAD_TCP /* TCP listener closed after the first control */,
-                     WITNESS_FAULT_DEAF_CAPTURE /* capture filter that lets nothing through */,
-                     WITNESS_FAULT_DIES /* the process ends once the first attempt was heard of, or is told to go on */ };
+enum witness_fault {
+    WITNESS_FAULT_NONE,
+    WITNESS_FAULT_DEAD_TCP,     /* the TCP listeners are closed after the first control that they heard */
+    WITNESS_FAULT_DEAF_CAPTURE, /* a capture filter that lets nothing through */
+    WITNESS_FAULT_DIES, /* the process ends at the first attempt that it hears, or when asked to stop */
+};
 
 struct witness_setup {
     int host_namespace, world_namespace; /* descriptors of network namespaces, borrowed */
     const struct watch *watches;
-    size_t watch_count;                  /* at most WATCHES_MAX */
-    bool ipv6;                           /* false where the kernel has none: no IPv6 listener is opened */
-    const char *const *abstract_names;   /* NULL-ended; each gets a stream and a datagram listener ("NAME", "NAME.d") */
-    const char *path_directory;          /* where the path listeners are bound: DIR/stream, DIR/dgram */
-    uint8_t door_key[32];                /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
-    uint8_t token[16];                   /* "BGW1 <32 hex>" is what responders answer with */
+    size_t watch_count; /* at most WATCHES_MAX */
+    bool ipv6;          /* false where the kernel has none: no IPv6 listener is opened */
+    const char *const
+        *abstract_names; /* NULL-ended; each gets a stream and a datagram listener ("NAME", "NAME.d") */
+    const char *path_directory; /* where the path listeners are bound: DIR/stream, DIR/dgram */
+    uint8_t
+        door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
+    uint8_t token[16]; /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;
 };
 
 enum witness_event {
     WITNESS_READY,
     WITNESS_HIT,
-    WITNESS_STRAY,     /* a packet at an outside point, or a door flow, that no watch and no housekeeping explains */
-    WITNESS_LOST,      /* something was lost: capture drops, a full table, an overlong stream; text says what */
-    WITNESS_DONE,      /* answer to stop: everything heard has been said */
-    WITNESS_GONE,      /* made by witness_next: the process has ended without DONE */
+    WITNESS_STRAY, /* a flow at an outside point, a door flow or a Unix message that nothing planned explains
+                    */
+    WITNESS_LOST,  /* something was lost: capture drops, a full table, an overlong stream; text says what */
+    WITNESS_DONE,  /* answer to stop: everything heard has been said */
+    WITNESS_GONE,  /* made by witness_next: the process has ended without DONE */
 };
 
 struct witness_message {
     enum witness_event event;
-    uint16_t watch;          /* HIT: index */
-    bool by_tuple;           /* HIT: no nonce, only the destination */
-    enum witness_kind kind;  /* HIT: who heard it */
-    char point[8];           /* "wan0", "lo": where */
-    char at[72];             /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "@name", a path */
-    char peer[72];           /* source, or "" */
-    char text[96];           /* STRAY, LOST */
+    uint16_t watch;         /* HIT: index */
+    bool by_tuple;          /* HIT: no nonce, only the destination */
+    enum witness_kind kind; /* HIT: who heard it */
+    char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix": where */
+    char at[72];   /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path;
+                    * "" where the kernel doesn't tell (a redirected datagram without ctnetlink) */
+    char peer[72]; /* source, or "" */
+    char text[96]; /* STRAY, LOST */
     uint64_t monotonic_microseconds;
 };
 
 struct witness {
     pid_t pid;
     int channel;
+    size_t watch_count;
+    bool ended; /* DONE or GONE was returned: nothing can come after it */
 };
 
-/* Forks the process and waits (at most 5 s) until it is READY. The caller's network namespace is left as it was. */
+/* Forks the process and waits (at most 5 s) until it is READY. The caller's network namespace is left as it
+ * was. */
 bool witness_start(struct witness *witness, const struct witness_setup *setup, struct error *error);
 
-/* Next message, in order; waits until `deadline` (CLOCK_MONOTONIC, microseconds; 0: don't wait). False if none came. */
+/* Next message, in order; waits until `deadline` (CLOCK_MONOTONIC, microseconds; 0: don't wait). False if
+ * none came. */
 bool witness_next(struct witness *witness, struct witness_message *message, uint64_t deadline);
 
-/* Asks it to say what it still has (capture rings are drained, loss counters read) and to end: the remaining messages come
- * by witness_next, up to DONE or GONE. */
+/* Asks it to say what it still has (capture rings are drained, loss counters read) and to end: the remaining
+ * messages come by witness_next, up to DONE or GONE. */
 void witness_ask_to_stop(struct witness *witness);
 
 /* Ends the process whatever it does, and reaps it. */

@@ -1,0 +1,35 @@
+/*
+ * The Unix witnesses of the host: a stream and a datagram listener for each abstract name (in the host's
+ * network namespace, where abstract names live) and in the directory of path sockets. Source: unix(7).
+ */
+#ifndef GATES_WITNESS_UNIX_SOCKETS_H
+#define GATES_WITNESS_UNIX_SOCKETS_H
+
+#include <sys/un.h>
+
+#include "conversation.h"
+
+#define UNIX_MAX     32 /* listeners */
+#define UNIX_AT_ONCE 32
+
+struct unix_sockets;
+
+struct unix_listener {
+    struct unix_sockets *sockets;
+    struct loop_source source;
+    enum witness_kind kind;
+    char at[ENDPOINT_TEXT];
+};
+
+struct unix_sockets {
+    struct conversations *conversations;
+    struct unix_listener listeners[UNIX_MAX];
+    size_t count;
+};
+
+/* Opens all of them in the current (host) network namespace; path sockets get mode 0666. A path that stands
+ * in the way is removed. */
+bool unix_sockets_open(struct unix_sockets *sockets, struct conversations *conversations,
+                       struct error *error);
+
+#endif
