@@ -63,7 +63,7 @@ build() {
   fi
   # A build that has nothing to do takes a moment; one that has says so first.
   if ! cmake --build "$directory" >"$log" 2>&1; then
-    grep -E 'error|warning|FAILED' -A 5 "$log" | head -n 40 >&2
+    grep -E 'error:|warning:|^FAILED' -A 5 "$log" | head -n 40 >&2
     fail "could not build; see $log"
   fi
 }

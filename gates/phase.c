@@ -399,7 +399,7 @@ static bool run_steps(struct phase *phase, struct error *error)
 void phase_run(const struct phase_options *options, struct phase_result *result, int progress)
 {
     struct phase phase = {
-        .options = options, .result = result, .progress = progress, .witness = { -1, -1 }
+        .options = options, .result = result, .progress = progress, .witness = { .pid = -1, .channel = -1 }
     };
     phase.started = clock_microseconds();
     phase.site.host_namespace = phase.site.world_namespace = -1;

@@ -28,8 +28,7 @@ bool house_enter(int network_namespace, struct error *error);
 /* A non-blocking IPv4 or IPv6 socket of the current namespace; house_bind's is bound to `address` with
  * `port`. -1 and error on failure. `options`: HOUSE_... bits. An IPv6 socket takes IPv6 only. */
 #define HOUSE_TRANSPARENT 1u /* takes connections to addresses that are not its own (IP_TRANSPARENT) */
-#define HOUSE_ARRIVAL                                                                                        \
-    2u /* datagrams tell where they arrived (IP_PKTINFO) and how many were lost (SO_RXQ_OVFL) */
+#define HOUSE_ARRIVAL     2u /* datagrams tell where they arrived, and how many were lost (SO_RXQ_OVFL) */
 int house_socket(uint8_t family, int type, int protocol, unsigned options, struct error *error);
 int house_bind(uint8_t family, int type, const char *address, uint16_t port, unsigned options,
                struct error *error);

@@ -116,6 +116,8 @@ void witness_ask_to_stop(struct witness *witness)
 
 void witness_end(struct witness *witness)
 {
+    if (witness->pid == 0) /* never started */
+        return;
     cleanup_close_fd(&witness->channel);
     process_kill(witness->pid);
     witness->pid = -1;

@@ -129,7 +129,8 @@ bool witness_next(struct witness *witness, struct witness_message *message, uint
  * messages come by witness_next, up to DONE or GONE. */
 void witness_ask_to_stop(struct witness *witness);
 
-/* Ends the process whatever it does, and reaps it. */
+/* Ends the process whatever it does, and reaps it; nothing happens for one that is all zeroes or has ended.
+ * The kernel takes some 50 ms for it, of no use to anybody: after DONE it can be left for later. */
 void witness_end(struct witness *witness);
 
 #endif

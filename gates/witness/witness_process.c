@@ -47,27 +47,23 @@ struct witness_house { /* one allocation; zeroes cost no memory until they are u
 };
 
 /* What the listeners' files say that they need, and what libpcap does when it reads. */
+/* clang-format off */
 static const int jail_calls[] = {
-    SYS_accept4,       SYS_recvfrom,
-    SYS_recvmsg,       SYS_sendto,
-    SYS_sendmsg,       SYS_close,
-    SYS_getsockname,   SYS_getsockopt, /* sockets */
-    SYS_epoll_ctl,     SYS_epoll_pwait,
-    SYS_ppoll, /* the loop */
+    SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_getsockname, SYS_getsockopt, SYS_close,
+    SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, /* the loop */
 #ifdef SYS_epoll_wait
     SYS_epoll_wait,
 #endif
 #ifdef SYS_poll
     SYS_poll,
 #endif
-    SYS_read,          SYS_restart_syscall, /* libpcap's wake-up */
-    SYS_clock_gettime, SYS_gettimeofday,    /* where no vDSO is */
+    SYS_read, SYS_restart_syscall,       /* libpcap's wake-up; a poll that was stopped */
+    SYS_clock_gettime, SYS_gettimeofday, /* where there is no vDSO */
 #ifdef BOTTLE_SANITIZED
-    SYS_write,         SYS_mmap,
-    SYS_munmap,        SYS_futex,
-    SYS_sigaltstack,   SYS_madvise,
+    SYS_write, SYS_mmap, SYS_munmap, SYS_futex, SYS_sigaltstack, SYS_madvise,
 #endif
 };
+/* clang-format on */
 
 static int compare_descriptors(const void *one, const void *other)
 {

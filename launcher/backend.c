@@ -1,0 +1,38 @@
+/* See backend.h: the table of backends and the look-ups in it. A new backend is one row here and a file (or folder) of its
+ * own under backends/. */
+#include "backend.h"
+
+#include <string.h>
+
+static const struct backend *const backends[] = { &native_backend, NULL };
+
+const char *principal_name(enum principal principal)
+{
+    return principal == PRINCIPAL_ROOT ? "root" : "user";
+}
+
+const struct backend *backend_at(size_t index)
+{
+    return index < sizeof backends / sizeof *backends ? backends[index] : NULL;
+}
+
+const struct backend *backend_find(const char *name)
+{
+    for (size_t i = 0; backends[i] != NULL; i++)
+        if (strcmp(backends[i]->name, name) == 0)
+            return backends[i];
+    return NULL;
+}
+
+int backend_find_fence(const struct backend *backend, const char *name)
+{
+    for (size_t i = 0; i < backend->fence_count; i++)
+        if (strcmp(backend->fences[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+uint32_t backend_all_fences(const struct backend *backend)
+{
+    return (uint32_t)((1ull << backend->fence_count) - 1);
+}

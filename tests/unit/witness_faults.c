@@ -1,0 +1,234 @@
+/* A witness that is broken must never look like silence; and it leaves nothing behind. */
+#include "witness_site.h"
+
+static void await_hit(struct test_site *site, size_t watch)
+{
+    do
+        site_check(site, site_take_message(site), "no hit came");
+    while (site->messages[site->message_count - 1].event != WITNESS_HIT ||
+           site->messages[site->message_count - 1].watch != watch);
+}
+
+static ssize_t try_tcp(struct test_site *site, size_t watch, const char *address, uint16_t port)
+{
+    struct sockaddr_storage to;
+    socklen_t size = site_address(address, port, &to);
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ssize_t sent = -1;
+    if (connect(fd, (const struct sockaddr *)&to, size) == 0)
+        sent = send(fd, site->watches[watch].nonce, NONCE_BYTES, MSG_NOSIGNAL);
+    close(fd);
+    return sent;
+}
+
+static void dead_tcp(struct test_site *site)
+{
+    site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
+    site_watch(site, 1, true, TRANSPORT_TCP, "1.1.1.2", 80);
+    site->setup.fault = WITNESS_FAULT_DEAD_TCP;
+    site_start_witness(site);
+    site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "dead too early");
+    await_hit(site, 0);
+    /* the listener closes after the turn of the loop in which the hit was said: until then tries go on */
+    uint64_t deadline = clock_microseconds() + SITE_PATIENCE;
+    while (try_tcp(site, 1, "1.1.1.2", 80) == NONCE_BYTES)
+        site_check(site, clock_microseconds() < deadline, "the listener lives");
+    site_stop_witness(site);
+}
+
+Test(witness_faults, a_dead_TCP_witness_hears_no_second_control)
+{
+    in_site(dead_tcp);
+}
+
+static void deaf_capture(struct test_site *site)
+{
+    site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
+    site->setup.fault = WITNESS_FAULT_DEAF_CAPTURE;
+    site_start_witness(site);
+    site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "not connected");
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false),
+               "the listener was deaf too");
+    site_check(site, !site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:80", false),
+               "the capture hears");
+    site_check(site, site_find_event(site, WITNESS_LOST) != NULL, "a deaf capture was not noticed");
+}
+
+Test(witness_faults, a_deaf_capture_hears_nothing_and_is_reported_as_a_loss)
+{
+    in_site(deaf_capture);
+}
+
+static void check_gone(struct test_site *site)
+{
+    struct witness_message *last;
+    do {
+        site_check(site, site_take_message(site), "no message came");
+        last = &site->messages[site->message_count - 1];
+        site_check(site, last->event != WITNESS_DONE, "a dead witness said DONE");
+    } while (last->event != WITNESS_GONE);
+    site_check(site, !witness_next(&site->witness, last, clock_microseconds() + SITE_PATIENCE),
+               "a message after GONE");
+    witness_end(&site->witness);
+}
+
+static void dies_at_attempt(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", 80);
+    site->setup.fault = WITNESS_FAULT_DIES;
+    site_start_witness(site);
+    try_tcp(site, 0, "1.1.1.1", 80);
+    check_gone(site);
+}
+
+Test(witness_faults, a_witness_that_dies_at_the_first_attempt_is_GONE)
+{
+    in_site(dies_at_attempt);
+}
+
+static void dies_at_stop(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", 80);
+    site->setup.fault = WITNESS_FAULT_DIES;
+    site_start_witness(site);
+    witness_ask_to_stop(&site->witness);
+    check_gone(site);
+}
+
+Test(witness_faults, a_witness_that_dies_when_asked_to_stop_is_GONE)
+{
+    in_site(dies_at_stop);
+}
+
+static void killed(struct test_site *site)
+{
+    site_start_witness(site);
+    kill(site->witness.pid, SIGKILL);
+    check_gone(site);
+}
+
+Test(witness_faults, a_killed_witness_is_GONE)
+{
+    in_site(killed);
+}
+
+/* The test becomes the reaper of what its child leaves behind; a witness that lived on would never be reaped.
+ */
+static void orphaned(struct test_site *site)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid_t parent = fork();
+    if (parent == 0) {
+        site_start_witness(site);
+        _exit(0);
+    }
+    waitpid(parent, NULL, 0);
+    int status = 0;
+    pid_t left = waitpid(-1, &status, 0);
+    site_check(site, left > 0, "the witness is not there to be reaped: %s", strerror(errno));
+}
+
+Test(witness_faults, dies_with_its_parent, .timeout = 20)
+{
+    in_site(orphaned);
+}
+
+static void bad_namespace(struct test_site *site)
+{
+    struct error error = { 0 };
+    site->setup.host_namespace = site->host;
+    site->setup.world_namespace = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    site->setup.watches = site->watches;
+    site_check(site, !witness_start(&site->witness, &site->setup, &error), "it started without a world");
+    site_check(site, strstr(error.text, "namespace") != NULL, "the error is: %s", error.text);
+}
+
+Test(witness_faults, a_setup_that_fails_says_why)
+{
+    in_site(bad_namespace);
+}
+
+static void foreign_descriptor(struct test_site *site)
+{
+    int ends[2];
+    site_check(site, pipe(ends) == 0, "pipe: %s", strerror(errno));
+    site_start_witness(site);
+    close(ends[1]);
+    char byte;
+    /* end of file comes only if no other process holds the writing end */
+    site_check(site, read(ends[0], &byte, 1) == 0, "the witness kept a descriptor");
+    site_stop_witness(site);
+}
+
+Test(witness_faults, keeps_no_descriptor_of_its_parent, .timeout = 20)
+{
+    in_site(foreign_descriptor);
+}
+
+static void full_table(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", 80);
+    site_start_witness(site);
+    int last = -1;
+    for (int i = 0; i < 1100; i++)
+        last = site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.1", 80);
+    site_check(site, send(last, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s",
+               strerror(errno));
+    site_check_token(site, last);
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false),
+               "the last one went unheard");
+    site_check(site, site_find_event(site, WITNESS_LOST) != NULL, "a full table was not reported");
+}
+
+Test(witness_faults, a_full_table_of_connections_still_hears_and_is_reported)
+{
+    in_site(full_table);
+}
+
+/* The number after `field` in the witness's /proc status. */
+static long status_of(struct test_site *site, const char *field)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", site->witness.pid);
+    site_check(site, file_read(path, text, sizeof text), "can't read %s", path);
+    const char *found = strstr(text, field);
+    site_check(site, found != NULL, "no %s in %s", field, path);
+    return strtol(found + strlen(field), NULL, 10);
+}
+
+static void jailed_and_small(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", 80);
+    site_start_witness(site);
+    site_check(site, status_of(site, "Seccomp:") == 2, "no seccomp filter");
+    site_check(site, status_of(site, "NoNewPrivs:") == 1, "privileges can be gained");
+#ifndef BOTTLE_SANITIZED
+    site_check(site, status_of(site, "VmRSS:") < 16 * 1024, "%ld KB resident", status_of(site, "VmRSS:"));
+#endif
+    site_stop_witness(site);
+}
+
+Test(witness_faults, is_jailed_and_stays_under_16_megabytes)
+{
+    in_site(jailed_and_small);
+}
+
+static void sweep(struct test_site *site)
+{
+    enum { FIRST = 10000, PORTS = 5000 };
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", FIRST + PORTS - 1);
+    site_start_witness(site);
+    for (uint16_t port = FIRST; port < FIRST + PORTS; port++)
+        close(site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.1", port));
+    site_stop_witness(site);
+    site_check_no(site, WITNESS_LOST);
+    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:14999", true),
+               "the last went unseen");
+}
+
+Test(witness_faults, a_sweep_of_five_thousand_ports_loses_nothing)
+{
+    in_site(sweep);
+}
