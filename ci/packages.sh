@@ -6,5 +6,5 @@ gate_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-to
   libnftables-dev libcjson-dev libssl-dev"
 
 # To run all tests besides. (clang needs libclang-rt-dev for its sanitizers where it is a package of its own.)
-test_packages="libcriterion-dev clang clang-tidy clang-format cppcheck nftables iproute2 python3-pytest python3-pytest-xdist util-linux"
+test_packages="git libcriterion-dev clang clang-tidy clang-format cppcheck nftables iproute2 python3-pytest python3-pytest-xdist util-linux"
 optional_test_packages="libclang-rt-dev"

@@ -15,8 +15,8 @@
 #include "session.h"
 #include "site/site.h"
 
-#define CONTROL_DEADLINE_MICROSECONDS 5000000 /* a bound on hangs: controls are heard in milliseconds */
-#define STOP_DEADLINE_MICROSECONDS    5000000
+#define CONTROL_DEADLINE_MICROSECONDS 20000000 /* a bound on hangs: controls are heard in milliseconds */
+#define STOP_DEADLINE_MICROSECONDS    20000000
 
 struct phase {
     const struct phase_options *options;

@@ -29,7 +29,7 @@
 #include "verdict.h"
 
 #define PHASE_FLAGS       (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-#define HANG_MICROSECONDS 60000000ull /* beyond all deadlines of a phase: a bound on hangs */
+#define HANG_MICROSECONDS 180000000ull /* beyond all deadlines of a phase: a bound on hangs */
 
 static volatile sig_atomic_t phase_pids[PHASES];
 

@@ -1,18 +1,19 @@
 /*
- * bottle: the launcher's command line. Each sub-command is a row below; this file knows the exit statuses, prints errors and
- * nothing else.
+ * bottle: the launcher's command line. Each sub-command is a row below; this file knows the exit statuses,
+ * prints errors and nothing else.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "commands/command.h"
 
-static const struct command *const commands[] = { &command_run, &command_backends };
+static const struct command *const commands[] = { &bottle_command_run, &bottle_command_backends };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(void)
 {
-    puts("usage: bottle COMMAND [OPTION...]\n\nStarts bottles: commands that reach nothing but the one door they are given.\n");
+    puts("usage: bottle COMMAND [OPTION...]\n\nStarts bottles: commands that reach nothing but the one door "
+         "they are given.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     puts("\n  bottle COMMAND --help tells more; bottle --version tells the version.");
@@ -21,7 +22,8 @@ static int help(void)
 
 static int dispatch(int argc, char **argv, struct error *error)
 {
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0))
+    if (argc > 1 &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0))
         return help();
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("bottle " BOTTLE_VERSION);
@@ -30,8 +32,10 @@ static int dispatch(int argc, char **argv, struct error *error)
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->run(argc - 1, argv + 1, error);
-    error_set(error, ERROR_USAGE, argc > 1 ? "no command is named \"%.64s\": see bottle --help"
-                                           : "a command is missing: see bottle --help%s", argc > 1 ? argv[1] : "");
+    error_set(error, ERROR_USAGE,
+              argc > 1 ? "no command is named \"%.64s\": see bottle --help"
+                       : "a command is missing: see bottle --help%s",
+              argc > 1 ? argv[1] : "");
     return -1;
 }
 

@@ -1,7 +1,8 @@
 /*
- * See id_block.h. The range from 0x70000000 is one that no distribution, no systemd allocator and no subordinate id file
- * hands out by default, but an administrator may: so the files are read, and the owners of all processes looked at. Two
- * launchers that look at the same moment start at different blocks, because the place comes from the process id.
+ * See id_block.h. The range from 0x70000000 is one that no distribution, no systemd allocator and no
+ * subordinate id file hands out by default, but an administrator may: so the files are read, and the owners
+ * of all processes looked at. Two launchers that look at the same moment start at different blocks, because
+ * the place comes from the process id.
  */
 #include "id_block.h"
 
@@ -14,8 +15,8 @@
 
 #define FIRST_BLOCK  (ID_BLOCK_LOW / ID_BLOCK_SIZE)
 #define BLOCKS       (ID_BLOCK_RANGE / ID_BLOCK_SIZE)
-#define ID_COLUMN    2       /* of /etc/passwd */
-#define RANGE_COLUMN 1       /* of /etc/subuid, with the count in the next one */
+#define ID_COLUMN    2 /* of /etc/passwd */
+#define RANGE_COLUMN 1 /* of /etc/subuid, with the count in the next one */
 
 bool id_block_mapped(const char *map, uint32_t first, uint32_t count)
 {

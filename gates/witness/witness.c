@@ -14,7 +14,7 @@
 #include "../../launcher/support/process.h"
 #include "witness_process.h"
 
-#define READY_MICROSECONDS 5000000
+#define READY_MICROSECONDS 20000000
 #define CHANNEL_BYTES      (1 << 20) /* asked for: the parent is busy with a bottle while hits come in */
 
 static bool wait_readable(int fd, uint64_t deadline)

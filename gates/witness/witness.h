@@ -117,7 +117,7 @@ struct witness {
     bool ended; /* DONE or GONE was returned: nothing can come after it */
 };
 
-/* Forks the process and waits (at most 5 s) until it is READY. The caller's network namespace is left as it
+/* Forks the process and waits (at most 20 s) until it is READY. The caller's network namespace is left as it
  * was. */
 bool witness_start(struct witness *witness, const struct witness_setup *setup, struct error *error);
 

@@ -8,9 +8,10 @@
 /* What the sanitizers' run time calls by itself, in builds that have it: no product does. */
 static const int runtime_calls[] = {
 #ifdef BOTTLE_SANITIZED
-    SCMP_SYS(sigaltstack), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(gettid), SCMP_SYS(getpid),
+    SCMP_SYS(sigaltstack), SCMP_SYS(mmap),         SCMP_SYS(munmap),
+    SCMP_SYS(madvise),     SCMP_SYS(gettid),       SCMP_SYS(getpid),
 #endif
-    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(exit_group),  SCMP_SYS(rt_sigreturn),
 };
 
 bool jail_shut(const int *calls, size_t count, struct error *error)

@@ -336,7 +336,7 @@ def test_there_is_job_control_inside(terminal):
     os.write(shell.descriptor, b"\x1a")
     read_until(shell.descriptor, b"Stopped")
     os.write(shell.descriptor, b"f''g\r")
-    read_until(shell.descriptor, b"\nsh -c")  # bash says what it continues
+    read_until(shell.descriptor, b"\rsh -c")  # bash says what it continues
     os.write(shell.descriptor, b"this\r")
     read_until(shell.descriptor, b"got this")
     os.write(shell.descriptor, b"exit 6\r")

@@ -1,4 +1,5 @@
-/* The plan: tuples that can't be confused, nonces that differ, targets that fit the site, and what is not proved. */
+/* The plan: tuples that can't be confused, nonces that differ, targets that fit the site, and what is not
+ * proved. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@ Test(plan, gives_every_attempt_a_tuple_that_no_other_attempt_of_its_principal_ha
     size_t count = PRINCIPALS * (size_t)plan.count;
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < a; b++) {
-            if (watches[a].tuple.family == AF_UNIX || memcmp(&watches[a].tuple, &watches[b].tuple, sizeof(struct tuple)) != 0)
+            if (watches[a].tuple.family == AF_UNIX ||
+                memcmp(&watches[a].tuple, &watches[b].tuple, sizeof(struct tuple)) != 0)
                 continue;
             cr_assert_eq(a % plan.count, b % plan.count, "attempts %zu and %zu share a tuple", a, b);
             enum transport transport = (enum transport)watches[a].tuple.transport;
@@ -93,7 +95,8 @@ Test(plan, gives_no_two_attempts_the_same_nonce_whatever_the_phase_or_principal)
         phases[k] = watches_of((enum phase_kind)k, secret);
     for (size_t a = 0; a < PHASES * count; a++)
         for (size_t b = 0; b < a; b++)
-            cr_assert(memcmp(phases[a / count][a % count].nonce, phases[b / count][b % count].nonce, NONCE_BYTES) != 0);
+            cr_assert(memcmp(phases[a / count][a % count].nonce, phases[b / count][b % count].nonce,
+                             NONCE_BYTES) != 0);
     for (int k = 0; k < PHASES; k++)
         free(phases[k]);
     secret_free(secret);
@@ -110,7 +113,8 @@ Test(plan, is_accepted_by_the_probe_with_the_nonces_that_the_witnesses_watch_for
     static char text[PLAN_TEXT_MAX];
     memset(masks, 0x5a, sizeof masks);
     for (int p = 0; p < PRINCIPALS; p++) {
-        cr_assert(plan_for_probe(&plan, secret, PHASE_OPEN, (enum principal)p, out, &error), "%s", error.text);
+        cr_assert(plan_for_probe(&plan, secret, PHASE_OPEN, (enum principal)p, out, &error), "%s",
+                  error.text);
         out->deadline_milliseconds = 1000;
         out->repeats = 3;
         size_t size = plan_format(out, (const uint8_t(*)[NONCE_BYTES])masks, text, sizeof text);
@@ -118,8 +122,8 @@ Test(plan, is_accepted_by_the_probe_with_the_nonces_that_the_witnesses_watch_for
         cr_assert_gt(size, 0);
         cr_assert(plan_parse(text, size, back, &problem, NULL), "%s", problem);
         for (uint16_t seq = 1; seq <= plan.count; seq++)
-            cr_assert_arr_eq(back->attempts[seq - 1].nonce, watches[plan_watch_index(&plan, seq, (enum principal)p)].nonce,
-                             NONCE_BYTES);
+            cr_assert_arr_eq(back->attempts[seq - 1].nonce,
+                             watches[plan_watch_index(&plan, seq, (enum principal)p)].nonce, NONCE_BYTES);
     }
     free(out);
     free(back);

@@ -6,8 +6,8 @@
 
 #include "../../gates/secret.h"
 
-/* RFC 4231 has no case with a 32-byte key; this one is test case 1's text under 32 bytes of 0x0b, by another implementation
- * (Python's hmac). */
+/* RFC 4231 has no case with a 32-byte key; this one is test case 1's text under 32 bytes of 0x0b, by another
+ * implementation (Python's hmac). */
 Test(secret, hmac_is_hmac_sha_256)
 {
     uint8_t key[32], out[32];

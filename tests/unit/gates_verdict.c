@@ -1,5 +1,5 @@
-/* Evidence and verdict: what counts as caught, missed, unknown; what breaks a run; which verdict goes before which. Crafted
- * phase results stand in for real phases here; the real ones are in tests/e2e. */
+/* Evidence and verdict: what counts as caught, missed, unknown; what breaks a run; which verdict goes before
+ * which. Crafted phase results stand in for real phases here; the real ones are in tests/e2e. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,10 +32,12 @@ static void make_good_run(void)
     run = calloc(1, sizeof *run);
     run->phases = calloc(PHASES, sizeof *run->phases);
     run->attempts = calloc(2 * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
-    run->options = (struct run_options){ .backend = &native_backend, .principals = { true, true }, .self_proof = true,
-                                         .mutant = -1 };
+    run->options = (struct run_options){
+        .backend = &native_backend, .principals = { true, true }, .self_proof = true, .mutant = -1
+    };
     cr_assert(plan_make(&run->plan, asked, 1, true, &error), "%s", error.text);
-    run->findings = (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
+    run->findings =
+        (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
     strcpy(run->findings.kernel, "6.1");
     strcpy(run->findings.probe_digest, "d1");
     for (int k = 0; k < PHASES; k++) {
@@ -105,32 +107,110 @@ Test(verdict, is_pass_when_everything_is_in_order, .init = make_good_run, .fini 
 }
 
 /* One thing goes wrong at a time: none of them may leave a PASS. */
-static void no_final_control(void) { fenced()->control_final = false; }
-static void no_first_control(void) { fenced()->control_before = false; }
-static void no_control_during(void) { root(PHASE_FENCED)->control_during = false; }
-static void no_control_after(void) { root(PHASE_FENCED)->control_after = false; }
-static void no_first_door(void) { root(PHASE_FENCED)->door_before = false; }
-static void no_last_door(void) { root(PHASE_FENCED)->door_after = false; }
-static void principal_did_not_run(void) { root(PHASE_FENCED)->ran = false; }
-static void stream_cut(void) { root(PHASE_FENCED)->collection.state = STREAM_CUT; }
-static void stream_silent(void) { root(PHASE_FENCED)->collection.state = STREAM_SILENT; }
-static void act_not_done(void) { root(PHASE_FENCED)->collection.acts[SEQ].done = false; }
-static void act_not_tried(void) { root(PHASE_FENCED)->collection.acts[SEQ].tried = false; }
-static void strays(void) { fenced()->strays = 1; }
-static void open_missed(void) { forget_hits(PHASE_OPEN); }
-static void both_missed(void) { forget_hits(PHASE_OPEN), forget_hits(PHASE_BARE); }
-static void open_not_run(void) { run->phases[PHASE_OPEN].state = PHASE_NOT_RUN; }
-static void bare_unknown(void) { forget_hits(PHASE_BARE), root(PHASE_BARE)->control_after = false; }
-static void stream_forged(void) { root(PHASE_FENCED)->collection.state = STREAM_FORGED; }
-static void stream_forged_in_bare(void) { root(PHASE_BARE)->collection.state = STREAM_FORGED; }
-static void other_probe(void) { strcpy(root(PHASE_FENCED)->collection.digest, "d2"); }
-static void other_kernel(void) { strcpy(root(PHASE_FENCED)->collection.kernel, "6.2"); }
-static void other_uid(void) { root(PHASE_FENCED)->collection.uid = 1000; }
-static void broken(void) { fenced()->broken = true; }
-static void broken_in_open(void) { run->phases[PHASE_OPEN].broken = true; }
-static void failed(void) { fenced()->state = PHASE_FAILED; }
-static void died(void) { fenced()->state = PHASE_RUNNING; }
-static void open_died(void) { run->phases[PHASE_OPEN].state = PHASE_RUNNING; }
+static void no_final_control(void)
+{
+    fenced()->control_final = false;
+}
+static void no_first_control(void)
+{
+    fenced()->control_before = false;
+}
+static void no_control_during(void)
+{
+    root(PHASE_FENCED)->control_during = false;
+}
+static void no_control_after(void)
+{
+    root(PHASE_FENCED)->control_after = false;
+}
+static void no_first_door(void)
+{
+    root(PHASE_FENCED)->door_before = false;
+}
+static void no_last_door(void)
+{
+    root(PHASE_FENCED)->door_after = false;
+}
+static void principal_did_not_run(void)
+{
+    root(PHASE_FENCED)->ran = false;
+}
+static void stream_cut(void)
+{
+    root(PHASE_FENCED)->collection.state = STREAM_CUT;
+}
+static void stream_silent(void)
+{
+    root(PHASE_FENCED)->collection.state = STREAM_SILENT;
+}
+static void act_not_done(void)
+{
+    root(PHASE_FENCED)->collection.acts[SEQ].done = false;
+}
+static void act_not_tried(void)
+{
+    root(PHASE_FENCED)->collection.acts[SEQ].tried = false;
+}
+static void strays(void)
+{
+    fenced()->strays = 1;
+}
+static void open_missed(void)
+{
+    forget_hits(PHASE_OPEN);
+}
+static void both_missed(void)
+{
+    forget_hits(PHASE_OPEN), forget_hits(PHASE_BARE);
+}
+static void open_not_run(void)
+{
+    run->phases[PHASE_OPEN].state = PHASE_NOT_RUN;
+}
+static void bare_unknown(void)
+{
+    forget_hits(PHASE_BARE), root(PHASE_BARE)->control_after = false;
+}
+static void stream_forged(void)
+{
+    root(PHASE_FENCED)->collection.state = STREAM_FORGED;
+}
+static void stream_forged_in_bare(void)
+{
+    root(PHASE_BARE)->collection.state = STREAM_FORGED;
+}
+static void other_probe(void)
+{
+    strcpy(root(PHASE_FENCED)->collection.digest, "d2");
+}
+static void other_kernel(void)
+{
+    strcpy(root(PHASE_FENCED)->collection.kernel, "6.2");
+}
+static void other_uid(void)
+{
+    root(PHASE_FENCED)->collection.uid = 1000;
+}
+static void broken(void)
+{
+    fenced()->broken = true;
+}
+static void broken_in_open(void)
+{
+    run->phases[PHASE_OPEN].broken = true;
+}
+static void failed(void)
+{
+    fenced()->state = PHASE_FAILED;
+}
+static void died(void)
+{
+    fenced()->state = PHASE_RUNNING;
+}
+static void open_died(void)
+{
+    run->phases[PHASE_OPEN].state = PHASE_RUNNING;
+}
 
 static const struct {
     const char *name;
@@ -171,7 +251,8 @@ Test(verdict, is_never_pass_when_one_thing_is_missing, .fini = forget_run)
         make_good_run();
         troubles[i].make();
         judge_run();
-        cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name, run_verdict_name(run->verdict));
+        cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name,
+                     run_verdict_name(run->verdict));
     }
 }
 
@@ -187,7 +268,8 @@ Test(verdict, is_fail_whatever_else_went_wrong_when_something_escaped, .fini = f
     }
 }
 
-Test(verdict, counts_bytes_that_only_a_witness_sends_as_an_escape_without_any_hit, .init = make_good_run, .fini = forget_run)
+Test(verdict, counts_bytes_that_only_a_witness_sends_as_an_escape_without_any_hit, .init = make_good_run,
+     .fini = forget_run)
 {
     encode_hex(fenced()->token, sizeof fenced()->token, root(PHASE_FENCED)->collection.acts[SEQ].did.proof);
     judge_run();
@@ -201,7 +283,8 @@ Test(verdict, does_not_take_another_phases_token_for_an_escape, .init = make_goo
     cr_assert_eq(run->verdict, RUN_PASS);
 }
 
-Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .init = make_good_run, .fini = forget_run)
+Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .init = make_good_run,
+     .fini = forget_run)
 {
     for (int k = 0; k < PHASES; k++) {
         forget_hits((enum phase_kind)k);
@@ -209,7 +292,8 @@ Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .ini
             for (uint16_t seq = 1; seq <= run->plan.count; seq++)
                 strcpy(run->phases[k].principals[p].collection.acts[seq].did.error, "EAFNOSUPPORT");
     }
-    /* The native backend says that its open bottle must leak this vector: unsupported everywhere is no proof of openness. */
+    /* The native backend says that its open bottle must leak this vector: unsupported everywhere is no proof
+     * of openness. */
     judge_run();
     cr_assert_eq(run->verdict, RUN_INCONCLUSIVE);
 }

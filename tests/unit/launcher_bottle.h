@@ -1,6 +1,7 @@
 /*
- * What the launcher's tests share: bottles that must start, commands that must end, and a way to run code of the test's own
- * inside: the test binary is put into the bottle, and what it is called there says what it does (see INSIDE).
+ * What the launcher's tests share: bottles that must start, commands that must end, and a way to run code of
+ * the test's own inside: the test binary is put into the bottle, and what it is called there says what it
+ * does (see INSIDE).
  */
 #ifndef TESTS_UNIT_LAUNCHER_BOTTLE_H
 #define TESTS_UNIT_LAUNCHER_BOTTLE_H
@@ -23,17 +24,18 @@
 #define WITHOUT(fence) (1u << (fence))
 #define BOUND          20000000 /* microseconds; against hangs only */
 
-/* Defines what the test binary does where it is called `program` in a bottle: it runs before Criterion's main. */
-#define INSIDE(program)                                                                                                    \
-    static void program##_inside(int argc, char **argv);                                                                   \
-    __attribute__((constructor)) static void program##_enter(int argc, char **argv)                                        \
-    {                                                                                                                      \
-        if (argc > 0 && strcmp(argv[0], "/tmp/" #program) == 0) {                                                          \
-            program##_inside(argc, argv);                                                                                  \
-            fflush(stdout);                                                                                                \
-            _exit(0);                                                                                                      \
-        }                                                                                                                  \
-    }                                                                                                                      \
+/* Defines what the test binary does where it is called `program` in a bottle: it runs before Criterion's
+ * main. */
+#define INSIDE(program)                                                                                      \
+    static void program##_inside(int argc, char **argv);                                                     \
+    __attribute__((constructor)) static void program##_enter(int argc, char **argv)                          \
+    {                                                                                                        \
+        if (argc > 0 && strcmp(argv[0], "/tmp/" #program) == 0) {                                            \
+            program##_inside(argc, argv);                                                                    \
+            fflush(stdout);                                                                                  \
+            _exit(0);                                                                                        \
+        }                                                                                                    \
+    }                                                                                                        \
     static void program##_inside(int argc, char **argv)
 
 static inline struct bottle *start_with(struct bottle_options options)
@@ -59,7 +61,8 @@ static inline void destroy(struct bottle *bottle)
 }
 
 /* Runs a command to its end. Returns its exit status; its output and errors are in `output`. */
-static inline int run_argv(struct bottle *bottle, enum principal principal, char *const argv[], char *output, size_t size)
+static inline int run_argv(struct bottle *bottle, enum principal principal, char *const argv[], char *output,
+                           size_t size)
 {
     struct error error = { 0 };
     int memory = memfd_create("output", MFD_CLOEXEC), status = -1;
@@ -77,7 +80,8 @@ static inline int run_argv(struct bottle *bottle, enum principal principal, char
 }
 
 /* Runs a shell script as `principal`; the last newline of its output is cut off. */
-static inline int run_shell(struct bottle *bottle, enum principal principal, const char *script, char *output, size_t size)
+static inline int run_shell(struct bottle *bottle, enum principal principal, const char *script, char *output,
+                            size_t size)
 {
     char *const argv[] = { "/bin/sh", "-c", (char *)script, NULL };
     int status = run_argv(bottle, principal, argv, output, size);

@@ -1,6 +1,6 @@
 /*
- * Each fence, one by one: with it a thing inside is so, without it it is otherwise. A fence that silently stays when it is
- * left out, or silently goes when it isn't, turns a row red.
+ * Each fence, one by one: with it a thing inside is so, without it it is otherwise. A fence that silently
+ * stays when it is left out, or silently goes when it isn't, turns a row red.
  */
 #include "launcher_bottle.h"
 
@@ -11,12 +11,12 @@
 
 struct row {
     enum native_fence fence;
-    uint32_t besides;         /* left out in both: what would hide the difference */
+    uint32_t besides; /* left out in both: what would hide the difference */
     enum principal principal;
-    bool needs_root;          /* an ordinary user can't start a bottle without this fence */
+    bool needs_root; /* an ordinary user can't start a bottle without this fence */
     const char *script;
-    const char *fenced;       /* what it prints; NULL: anything but `open` */
-    const char *open;         /* NULL: what it prints outside */
+    const char *fenced; /* what it prints; NULL: anything but `open` */
+    const char *open;   /* NULL: what it prints outside */
 };
 
 static const struct row rows[] = {
@@ -33,14 +33,19 @@ static const struct row rows[] = {
     { FENCE_UTS, 0, PRINCIPAL_USER, false, "uname -n", "bottle", NULL },
     { FENCE_CGROUP, 0, PRINCIPAL_USER, false, NS("cgroup"), NULL, NULL },
     { FENCE_TIME, 0, PRINCIPAL_USER, false, NS("time"), NULL, NULL },
-    { FENCE_NO_NEW_PRIVILEGES, 0, PRINCIPAL_USER, false, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1", NULL },
-    { FENCE_CAPABILITIES, 0, PRINCIPAL_ROOT, false, "grep -c -E 'Cap(Eff|Prm|Bnd):.*[1-9a-f]' /proc/self/status", "0", "3" },
-    { FENCE_SECCOMP, 0, PRINCIPAL_USER, false, "grep Seccomp: /proc/self/status", "Seccomp:\t2", "Seccomp:\t0" },
+    { FENCE_NO_NEW_PRIVILEGES, 0, PRINCIPAL_USER, false, "grep NoNewPrivs /proc/self/status",
+      "NoNewPrivs:\t1", NULL },
+    { FENCE_CAPABILITIES, 0, PRINCIPAL_ROOT, false,
+      "grep -c -E 'Cap(Eff|Prm|Bnd):.*[1-9a-f]' /proc/self/status", "0", "3" },
+    { FENCE_SECCOMP, 0, PRINCIPAL_USER, false, "grep Seccomp: /proc/self/status", "Seccomp:\t2",
+      "Seccomp:\t0" },
     { FENCE_LIMITS, 0, PRINCIPAL_USER, false, "ulimit -H -c", "0", NULL },
     { FENCE_DESCRIPTORS, 0, PRINCIPAL_USER, false, "ls /proc/self/fd | grep -c '^77$'", "0", "1" },
     { FENCE_SESSION, WITHOUT(FENCE_PID), PRINCIPAL_USER, false, "cut -d' ' -f6 /proc/self/stat", NULL, NULL },
-    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_USER, false, "unshare -U echo made 2>/dev/null", "", "made" },
-    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_ROOT, false, "unshare -U echo made 2>/dev/null", "", "made" },
+    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_USER, false, "unshare -U echo made 2>/dev/null", "",
+      "made" },
+    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_ROOT, false, "unshare -U echo made 2>/dev/null", "",
+      "made" },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -59,7 +64,8 @@ static void make_surroundings(void)
 {
     struct rlimit core;
     getrlimit(RLIMIT_CORE, &core);
-    cr_assert_gt(core.rlim_max, 0, "where core dumps are off already, the limits fence shows nothing: ulimit -c unlimited");
+    cr_assert_gt(core.rlim_max, 0,
+                 "where core dumps are off already, the limits fence shows nothing: ulimit -c unlimited");
     int inherited = open("/dev/null", O_RDONLY | O_CLOEXEC);
     cr_assert_eq(dup2(inherited, 77), 77); /* not closed on exec */
     close(inherited);
@@ -82,8 +88,8 @@ Test(launcher_fences, each_fence_that_stands_keeps_its_thing_in)
         destroy(bottle);
         run_outside(rows[i].script, outside, sizeof outside);
         if (rows[i].fenced != NULL)
-            cr_expect_str_eq(inside, rows[i].fenced, "%s: %s printed \"%s\"", native_fences[rows[i].fence].name,
-                             rows[i].script, inside);
+            cr_expect_str_eq(inside, rows[i].fenced, "%s: %s printed \"%s\"",
+                             native_fences[rows[i].fence].name, rows[i].script, inside);
         else
             cr_expect(*inside != '\0' && strcmp(inside, outside) != 0, "%s: %s printed \"%s\"",
                       native_fences[rows[i].fence].name, rows[i].script, inside);
@@ -126,7 +132,8 @@ Test(launcher_fences, an_open_bottle_has_none)
     char output[1024];
     make_surroundings();
     struct bottle *bottle = start_without(backend_all_fences(&native_backend));
-    run_shell(bottle, PRINCIPAL_USER, "id -u; grep -E '(NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd/77; " NS("net"),
+    run_shell(bottle, PRINCIPAL_USER,
+              "id -u; grep -E '(NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd/77; " NS("net"),
               output, sizeof output);
     destroy(bottle);
     char net[64] = "", expected[256];

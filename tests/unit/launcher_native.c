@@ -15,7 +15,8 @@ static struct bottle *start_empty(void)
     return start_with((struct bottle_options){ 0 });
 }
 
-/* The test binary needs its libraries, so what an empty root has is looked at from outside, by way of init. */
+/* The test binary needs its libraries, so what an empty root has is looked at from outside, by way of init.
+ */
 Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_nothing_else)
 {
     struct bottle *bottle = start_empty();
@@ -45,7 +46,8 @@ Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_
     cr_expect_eq(status.st_mode, S_IFDIR | 01777);
     struct statfs system;
     cr_assert_eq(statfs(path, &system), 0);
-    cr_expect(system.f_type == 0x01021994 && system.f_blocks > 0 && system.f_blocks * (unsigned long)system.f_bsize <= 256u << 20,
+    cr_expect(system.f_type == 0x01021994 && system.f_blocks > 0 &&
+                  system.f_blocks * (unsigned long)system.f_bsize <= 256u << 20,
               "the root is not a tmpfs with a size");
     destroy(bottle);
 }
@@ -53,11 +55,12 @@ Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_
 Test(launcher_native, with_system_directories_the_root_has_the_systems_and_no_more)
 {
     char output[16384];
-    static const char *const tops[] = { "bin", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "nix", "proc",
-                                        "root", "run", "sbin", "tmp", "usr" };
+    static const char *const tops[] = { "bin", "dev",  "etc",  "home", "lib",  "lib32", "lib64", "libx32",
+                                        "nix", "proc", "root", "run",  "sbin", "tmp",   "usr" };
     struct bottle *bottle = start_without(0);
     run_shell(bottle, PRINCIPAL_ROOT, "ls /", output, sizeof output);
-    for (char *saved, *name = strtok_r(output, "\n", &saved); name != NULL; name = strtok_r(NULL, "\n", &saved)) {
+    for (char *saved, *name = strtok_r(output, "\n", &saved); name != NULL;
+         name = strtok_r(NULL, "\n", &saved)) {
         bool known = false;
         for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
             known |= strcmp(name, tops[i]) == 0;
@@ -93,11 +96,13 @@ Test(launcher_native, nothing_of_the_hosts_root_is_mounted_but_what_was_put_ther
     char output[16384];
     struct bottle *bottle = start_without(0);
     run_shell(bottle, PRINCIPAL_USER,
-              "cut -d' ' -f2,4 /proc/mounts | grep -v -E '^/(proc|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|nix|run)(/| )'",
+              "cut -d' ' -f2,4 /proc/mounts | grep -v -E "
+              "'^/(proc|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|nix|run)(/| )'",
               output, sizeof output);
     cr_expect_eq(strncmp(output, "/ rw,nosuid,nodev", 17), 0, "%s", output);
     cr_expect_null(strchr(output, '\n'), "%s", output);
-    run_shell(bottle, PRINCIPAL_USER, "grep -E ' (/usr|/bin|/lib|/etc)' /proc/mounts | grep -v -c ' ro,nosuid,nodev'", output,
+    run_shell(bottle, PRINCIPAL_USER,
+              "grep -E ' (/usr|/bin|/lib|/etc)' /proc/mounts | grep -v -c ' ro,nosuid,nodev'", output,
               sizeof output);
     cr_expect_str_eq(output, "0");
     destroy(bottle);
@@ -114,7 +119,8 @@ Test(launcher_native, both_principals_have_their_uid_and_no_capability)
         char output[512];
         run_shell(bottle, rows[i].principal, "echo $(id -u) $(id -g)", output, sizeof output);
         cr_expect_str_eq(output, rows[i].ids);
-        run_shell(bottle, rows[i].principal, "grep '^Cap' /proc/self/status | cut -f2 | sort -u", output, sizeof output);
+        run_shell(bottle, rows[i].principal, "grep '^Cap' /proc/self/status | cut -f2 | sort -u", output,
+                  sizeof output);
         cr_expect_str_eq(output, "0000000000000000");
     }
     destroy(bottle);
@@ -126,15 +132,20 @@ Test(launcher_native, exit_statuses_are_the_commands_own)
         char *argv[4];
         int status;
     } rows[] = {
-        { { "/bin/sh", "-c", "exit 0", NULL }, 0 },       { { "/bin/sh", "-c", "exit 7", NULL }, 7 },
-        { { "sh", "-c", "exit 8", NULL }, 8 },            { { "/bin/sh", "-c", "kill -9 $$", NULL }, 137 },
-        { { "/bin/sh", "-c", "kill -15 $$", NULL }, 143 }, { { "/nonexistent", NULL }, 127 },
-        { { "nonexistent", NULL }, 127 },                 { { "/etc/passwd", NULL }, 126 },
+        { { "/bin/sh", "-c", "exit 0", NULL }, 0 },
+        { { "/bin/sh", "-c", "exit 7", NULL }, 7 },
+        { { "sh", "-c", "exit 8", NULL }, 8 },
+        { { "/bin/sh", "-c", "kill -9 $$", NULL }, 137 },
+        { { "/bin/sh", "-c", "kill -15 $$", NULL }, 143 },
+        { { "/nonexistent", NULL }, 127 },
+        { { "nonexistent", NULL }, 127 },
+        { { "/etc/passwd", NULL }, 126 },
     };
     struct bottle *bottle = start_without(0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char output[256];
-        cr_expect_eq(run_argv(bottle, PRINCIPAL_USER, rows[i].argv, output, sizeof output), rows[i].status, "row %zu", i);
+        cr_expect_eq(run_argv(bottle, PRINCIPAL_USER, rows[i].argv, output, sizeof output), rows[i].status,
+                     "row %zu", i);
     }
     destroy(bottle);
 }
@@ -178,7 +189,8 @@ Test(launcher_native, what_is_put_is_there_once_owned_by_root_with_its_mode)
     cr_assert(native_backend.put(bottle, "file", source, 0444, &error), "%s", error.text);
     run_shell(bottle, PRINCIPAL_USER, "cat /tmp/file; stat -c '%u %a' /tmp/file", output, sizeof output);
     /* For the one id of an ordinary user 65534 is another name of 0. */
-    cr_expect(strcmp(output, "contents\n0 444") == 0 || (bottle->user_namespace >= 0 && strcmp(output, "contents\n65534 444") == 0),
+    cr_expect(strcmp(output, "contents\n0 444") == 0 ||
+                  (bottle->user_namespace >= 0 && strcmp(output, "contents\n65534 444") == 0),
               "%s", output);
     cr_expect_not(native_backend.put(bottle, "file", source, 0444, &error));
     cr_expect_not_null(strstr(error.text, "File exists"), "%s", error.text);
@@ -191,13 +203,15 @@ Test(launcher_native, put_follows_no_link_that_the_bottle_made)
     char output[256];
     struct bottle *bottle = start_without(0);
     int source = memfd_create("source", MFD_CLOEXEC);
-    run_shell(bottle, PRINCIPAL_ROOT, "ln -s /root/target /tmp/link; ln -s /nowhere /tmp/dangling", output, sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "ln -s /root/target /tmp/link; ln -s /nowhere /tmp/dangling", output,
+              sizeof output);
     cr_expect_not(native_backend.put(bottle, "link", source, 0444, &error));
     memset(&error, 0, sizeof error);
     cr_expect_not(native_backend.put(bottle, "dangling", source, 0444, &error));
     memset(&error, 0, sizeof error);
     /* Root of the bottle turns the whole directory: what is put still goes where /tmp was. */
-    run_shell(bottle, PRINCIPAL_ROOT, "mv /tmp /old && mkdir /victim && ln -s /victim /tmp", output, sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "mv /tmp /old && mkdir /victim && ln -s /victim /tmp", output,
+              sizeof output);
     cr_expect(native_backend.put(bottle, "late", source, 0444, &error), "%s", error.text);
     run_shell(bottle, PRINCIPAL_ROOT, "ls /victim; ls /old/late", output, sizeof output);
     cr_expect_str_eq(output, "/old/late");
@@ -206,8 +220,15 @@ Test(launcher_native, put_follows_no_link_that_the_bottle_made)
 
 Test(launcher_native, names_that_are_paths_are_not_put)
 {
-    static const char *const names[] = { "", ".", "..", "a/b", "/a", "../a",
-                                         "a-name-that-is-much-too-long-for-anybody-to-have-meant-it-as-a-file-name" };
+    static const char *const names[] = {
+        "",
+        ".",
+        "..",
+        "a/b",
+        "/a",
+        "../a",
+        "a-name-that-is-much-too-long-for-anybody-to-have-meant-it-as-a-file-name"
+    };
     struct bottle *bottle = start_empty();
     int source = memfd_create("source", MFD_CLOEXEC);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -58,7 +58,9 @@ Test(launcher_preflight, each_setting_that_forbids_is_named_with_its_remedy)
         { { NULL, NULL, NULL, NULL }, NULL, false },
         { { "0\n", NULL, NULL, NULL }, "sysctl -w user.max_user_namespaces=", true },
         { { "10000\n", "0\n", NULL, NULL }, "sysctl -w kernel.unprivileged_userns_clone=1", false },
-        { { "10000\n", NULL, "1\n", "unconfined\n" }, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0", false },
+        { { "10000\n", NULL, "1\n", "unconfined\n" },
+          "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+          false },
         { { "10000\n", NULL, "1\n", "bottle (enforce)\n" }, NULL, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

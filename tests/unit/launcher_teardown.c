@@ -31,10 +31,14 @@ static size_t find_processes(const struct bottle *bottle, pid_t found[MOST])
 static struct bottle *start_busy(void)
 {
     struct error error = { 0 };
-    struct bottle_options options = { .system_directories = true, .door = { .wanted = true, .host = "127.0.0.1", .port = 9 } };
+    struct bottle_options options = { .system_directories = true,
+                                      .door = { .wanted = true, .host = "127.0.0.1", .port = 9 } };
     struct bottle *bottle = start_with(options);
-    /* A daemon that left its session, an orphan and a command that takes no SIGTERM; "ready" when all are there. */
-    char *const argv[] = { "/bin/sh", "-c", "trap '' TERM HUP; setsid sleep 1000 & (sleep 1001 &) ; echo ready; sleep 1002", NULL };
+    /* A daemon that left its session, an orphan and a command that takes no SIGTERM; "ready" when all are
+     * there. */
+    char *const argv[] = { "/bin/sh", "-c",
+                           "trap '' TERM HUP; setsid sleep 1000 & (sleep 1001 &) ; echo ready; sleep 1002",
+                           NULL };
     int ready[2];
     char word[6];
     pid_t pid;
@@ -114,10 +118,12 @@ Test(launcher_teardown, a_killed_caller_leaves_nothing)
     process_kill(caller);
     uint64_t deadline = clock_microseconds() + BOUND;
     for (size_t i = 0; i < count; i++)
-        cr_expect_eq(poll(&handles[i], 1, clock_poll_timeout(deadline)), 1, "process %d outlives the caller", (int)found[i]);
+        cr_expect_eq(poll(&handles[i], 1, clock_poll_timeout(deadline)), 1, "process %d outlives the caller",
+                     (int)found[i]);
 }
 
-/* bottle-init hears its lifeline even where the parent death signal does not come (a caller that forked and went on). */
+/* bottle-init hears its lifeline even where the parent death signal does not come (a caller that forked and
+ * went on). */
 Test(launcher_teardown, init_ends_when_the_lifeline_closes)
 {
     struct bottle *bottle = start_without(0);
@@ -133,7 +139,8 @@ Test(launcher_teardown, nobody_inside_can_end_init)
 {
     char output[128];
     struct bottle *bottle = start_without(0);
-    run_shell(bottle, PRINCIPAL_ROOT, "kill -TERM 1; kill -KILL 1; kill -INT 1; echo alive", output, sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "kill -TERM 1; kill -KILL 1; kill -INT 1; echo alive", output,
+              sizeof output);
     cr_expect_not_null(strstr(output, "alive"));
     run_shell(bottle, PRINCIPAL_ROOT, "echo still here", output, sizeof output);
     cr_expect_str_eq(output, "still here");
@@ -145,7 +152,8 @@ Test(launcher_teardown, init_runs_from_a_copy_that_nobody_can_write)
 {
     char path[64], target[256] = "", output[256];
     struct bottle *bottle = start_without(0);
-    run_shell(bottle, PRINCIPAL_ROOT, "ls /proc/1/fd /proc/1/exe /proc/1/root/ 2>&1 | grep -c denied", output, sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "ls /proc/1/fd /proc/1/exe /proc/1/root/ 2>&1 | grep -c denied", output,
+              sizeof output);
     cr_expect_str_neq(output, "0");
     snprintf(path, sizeof path, "/proc/%d/exe", (int)bottle->init);
     if (geteuid() == 0)

@@ -2,13 +2,14 @@
  * How a bottle comes to be. Three processes:
  *
  *   caller    forks the builder into new namespaces, maps its ids, and from then on only listens on a channel
- *   builder   in the new namespaces but the PID and time ones (which only a child can be in): makes the network, the door's
- *             listener and the namespace of the `user` principal, then forks init as the *caller's* child and ends
- *   init      PID 1: makes the root (only a process of the PID namespace may mount its /proc), gives up all it may do and
- *             becomes bottle-init, from a sealed copy in memory
+ *   builder   in the new namespaces but the PID and time ones (which only a child can be in): makes the
+ * network, the door's listener and the namespace of the `user` principal, then forks init as the *caller's*
+ * child and ends init      PID 1: makes the root (only a process of the PID namespace may mount its /proc),
+ * gives up all it may do and becomes bottle-init, from a sealed copy in memory
  *
- * Each step is a row of a table with the fence that it belongs to. An error comes back over the channel as one line; the
- * caller then ends whoever lives. A caller that dies takes all of them with it (parent death signals, and the lifeline).
+ * Each step is a row of a table with the fence that it belongs to. An error comes back over the channel as
+ * one line; the caller then ends whoever lives. A caller that dies takes all of them with it (parent death
+ * signals, and the lifeline).
  */
 #include "native.h"
 
@@ -33,7 +34,7 @@
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
 
-#define BUILD_MICROSECONDS 5000000
+#define BUILD_MICROSECONDS 20000000
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
@@ -50,10 +51,12 @@ struct build {
     int program;  /* bottle-init in memory */
 };
 
-static bool tell(const struct build *build, enum build_message kind, pid_t pid, int descriptor, struct error *error)
+static bool tell(const struct build *build, enum build_message kind, pid_t pid, int descriptor,
+                 struct error *error)
 {
     struct channel_message message = { .kind = (int)kind, .pid = pid };
-    return channel_send(build->channel, &message, descriptor) || error_system(error, "can't report to the launcher");
+    return channel_send(build->channel, &message, descriptor) ||
+           error_system(error, "can't report to the launcher");
 }
 
 static bool set_up_network(const struct build *build, struct error *error)
@@ -62,7 +65,8 @@ static bool set_up_network(const struct build *build, struct error *error)
     return native_network_set_up(error);
 }
 
-/* Not fenced by `network`: without that fence the listener is made all the same, in the caller's namespace. */
+/* Not fenced by `network`: without that fence the listener is made all the same, in the caller's namespace.
+ */
 static bool set_up_door(const struct build *build, struct error *error)
 {
     if (!build->bottle->door.wanted)
@@ -77,7 +81,8 @@ static bool set_up_name(const struct build *build, struct error *error)
     return sethostname("bottle", 6) == 0 || error_system(error, "can't name the bottle");
 }
 
-/* Where only one id is mapped, 65534 gets a namespace of its own, made before nesting is forbidden and kept by descriptor. */
+/* Where only one id is mapped, 65534 gets a namespace of its own, made before nesting is forbidden and kept
+ * by descriptor. */
 static bool set_up_user_namespace(const struct build *build, struct error *error)
 {
     if (geteuid() == 65534 && !capabilities_have(CAP_SYS_ADMIN))
@@ -118,7 +123,8 @@ static bool set_up_time(const struct build *build, struct error *error)
 
 static bool set_up_root(const struct build *build, struct error *error)
 {
-    return native_root_enter(build->bottle->system_directories, native_fenced(build->bottle->without, FENCE_PID), error);
+    return native_root_enter(build->bottle->system_directories,
+                             native_fenced(build->bottle->without, FENCE_PID), error);
 }
 
 /* Handed out as a descriptor, so that nobody inside can put another directory in its place. */
@@ -136,7 +142,7 @@ struct step {
     bool (*run)(const struct build *build, struct error *error);
 };
 static const struct step builder_steps[] = {
-    { FENCE_NETWORK, set_up_network }, { ALWAYS, set_up_door },        { FENCE_UTS, set_up_name },
+    { FENCE_NETWORK, set_up_network }, { ALWAYS, set_up_door },           { FENCE_UTS, set_up_name },
     { ALWAYS, set_up_user_namespace }, { FENCE_NESTING, set_up_nesting }, { FENCE_TIME, set_up_time },
 };
 static const struct step init_steps[] = {
@@ -180,10 +186,12 @@ static _Noreturn void be_builder(struct build *build)
     struct error error = { 0 };
     struct channel_message go;
     process_die_with_parent(build->channel);
-    if (channel_receive(build->channel, &go, NULL, clock_microseconds() + BUILD_MICROSECONDS, &error) != CHANNEL_MESSAGE)
+    if (channel_receive(build->channel, &go, NULL, clock_microseconds() + BUILD_MICROSECONDS, &error) !=
+        CHANNEL_MESSAGE)
         _exit(1);
     if (native_fenced(build->bottle->without, FENCE_USER)) {
-        /* From an id that is unmapped here to root of the bottle; an ordinary user's groups can't be dropped. */
+        /* From an id that is unmapped here to root of the bottle; an ordinary user's groups can't be dropped.
+         */
         if (setgroups(0, NULL) != 0 && errno != EPERM)
             error_system(&error, "can't drop the supplementary groups");
         else if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
@@ -215,7 +223,8 @@ static int load_program(const char *path, struct error *error)
     if (memory < 0 && errno == EINVAL) /* before Linux 6.3 every memfd was executable */
         memory = memfd_create("bottle-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     off_t copied = 0;
-    while (memory >= 0 && copied < status.st_size && sendfile(memory, file, &copied, (size_t)(status.st_size - copied)) > 0)
+    while (memory >= 0 && copied < status.st_size &&
+           sendfile(memory, file, &copied, (size_t)(status.st_size - copied)) > 0)
         ;
     if (memory < 0 || copied != status.st_size || fchmod(memory, 0555) != 0 ||
         fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
@@ -225,8 +234,8 @@ static int load_program(const char *path, struct error *error)
     return take_fd(&memory);
 }
 
-/* Listens to the helpers until they have all gone their way, which is when the channel closes. Goes on after an error: who
- * init is may be told after what failed in it. */
+/* Listens to the helpers until they have all gone their way, which is when the channel closes. Goes on after
+ * an error: who init is may be told after what failed in it. */
 static bool follow(struct bottle *bottle, int channel, uint64_t deadline, int *listener, struct error *error)
 {
     for (bool failed = false;;) {
@@ -234,7 +243,8 @@ static bool follow(struct bottle *bottle, int channel, uint64_t deadline, int *l
         int descriptor;
         enum channel_result result = channel_receive(channel, &message, &descriptor, deadline, error);
         if (result == CHANNEL_CLOSED)
-            return !failed && (bottle->init > 0 || error_set(error, ERROR_SYSTEM, "the bottle's builder died"));
+            return !failed &&
+                   (bottle->init > 0 || error_set(error, ERROR_SYSTEM, "the bottle's builder died"));
         if (result == CHANNEL_FAILED && message.kind != CHANNEL_ERROR)
             return false;
         failed |= result == CHANNEL_FAILED;
@@ -255,14 +265,16 @@ static bool hear_init(const struct bottle *bottle, uint64_t deadline, struct err
     char byte;
     struct timeval left = { .tv_sec = clock_poll_timeout(deadline) / 1000 + 1 };
     setsockopt(bottle->lifeline, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left);
-    return read_all(bottle->lifeline, &byte, 1) == 1 || error_set(error, ERROR_SYSTEM, "bottle-init did not start");
+    return read_all(bottle->lifeline, &byte, 1) == 1 ||
+           error_set(error, ERROR_SYSTEM, "bottle-init did not start");
 }
 
 static bool open_namespaces(struct bottle *bottle, struct error *error)
 {
     for (size_t i = 0; i < NATIVE_NAMESPACES; i++) {
         char path[64];
-        if (!native_fenced(bottle->without, native_namespaces[i].fence) || !native_namespace_exists(&native_namespaces[i]))
+        if (!native_fenced(bottle->without, native_namespaces[i].fence) ||
+            !native_namespace_exists(&native_namespaces[i]))
             continue;
         snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)bottle->init, native_namespaces[i].file);
         if ((bottle->namespaces[i] = open(path, O_RDONLY | O_CLOEXEC)) < 0)
@@ -291,7 +303,8 @@ bool native_build(struct bottle *bottle, const char *init_path, int *listener, s
             continue;
         if (!native_namespace_exists(wanted)) {
             if (wanted->fence != FENCE_TIME && wanted->fence != FENCE_CGROUP)
-                return error_set(error, ERROR_HOST, "this kernel has no %s namespaces: a bottle needs them", wanted->file);
+                return error_set(error, ERROR_HOST, "this kernel has no %s namespaces: a bottle needs them",
+                                 wanted->file);
             bottle->without |= 1u << wanted->fence; /* an old kernel: told by the fingerprint */
         } else if (wanted->flag != CLONE_NEWPID && wanted->flag != CLONE_NEWTIME)
             flags |= wanted->flag;
@@ -311,9 +324,10 @@ bool native_build(struct bottle *bottle, const char *init_path, int *listener, s
     uint64_t deadline = clock_microseconds() + BUILD_MICROSECONDS;
     struct channel_message go = { .kind = IDS_MAPPED };
     bool built = (flags & CLONE_NEWUSER) == 0 || namespaces_map_ids(builder, 0, error);
-    built = built && (channel_send(channel, &go, -1) || error_system(error, "can't reach the bottle's builder"));
-    built = built && follow(bottle, channel, deadline, listener, error) && hear_init(bottle, deadline, error) &&
-            open_namespaces(bottle, error);
+    built =
+        built && (channel_send(channel, &go, -1) || error_system(error, "can't reach the bottle's builder"));
+    built = built && follow(bottle, channel, deadline, listener, error) &&
+            hear_init(bottle, deadline, error) && open_namespaces(bottle, error);
     process_kill(builder);
     if (!built) {
         process_kill(bottle->init);

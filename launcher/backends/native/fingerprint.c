@@ -1,6 +1,7 @@
 /*
- * What stands behind a bottle, seen from outside: each namespace of its init is compared with the caller's own. One that was
- * asked for and is the caller's all the same is a silent downgrade, and ends the bottle at its start.
+ * What stands behind a bottle, seen from outside: each namespace of its init is compared with the caller's
+ * own. One that was asked for and is the caller's all the same is a silent downgrade, and ends the bottle at
+ * its start.
  */
 #include "native.h"
 
@@ -18,8 +19,8 @@ static bool differs(const struct bottle *bottle, size_t index)
     char path[64];
     struct stat inside, outside;
     snprintf(path, sizeof path, "/proc/self/ns/%s", native_namespaces[index].file);
-    return bottle->namespaces[index] >= 0 && fstat(bottle->namespaces[index], &inside) == 0 && stat(path, &outside) == 0 &&
-           (inside.st_ino != outside.st_ino || inside.st_dev != outside.st_dev);
+    return bottle->namespaces[index] >= 0 && fstat(bottle->namespaces[index], &inside) == 0 &&
+           stat(path, &outside) == 0 && (inside.st_ino != outside.st_ino || inside.st_dev != outside.st_dev);
 }
 
 bool native_check_namespaces(const struct bottle *bottle, struct error *error)

@@ -1,6 +1,7 @@
 /*
- * What a command may use up, and what it inherits: the numbers are far above what work needs and far below what hurts. The
- * process limit binds because the ids of a bottle are its own (it counts by owner, and uid 0 of the host is exempt).
+ * What a command may use up, and what it inherits: the numbers are far above what work needs and far below
+ * what hurts. The process limit binds because the ids of a bottle are its own (it counts by owner, and uid 0
+ * of the host is exempt).
  */
 #include "native.h"
 
@@ -51,7 +52,8 @@ bool native_descriptors_close(int kept, struct error *error)
         return true;
     if (errno != ENOSYS)
         return error_system(error, "can't close the descriptors");
-    /* Before Linux 5.9. Closing while reading the directory would skip entries, so it is read again until it is clean. */
+    /* Before Linux 5.9. Closing while reading the directory would skip entries, so it is read again until it
+     * is clean. */
     for (bool closed = true; closed;) {
         closed = false;
         DIR *open_ones = opendir("/proc/self/fd");

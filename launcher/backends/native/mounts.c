@@ -1,8 +1,8 @@
 /*
- * Binding a file or directory of the host into a bottle. In a mount namespace of a new user namespace the kernel locks the
- * flags that a mount came with (nosuid, nodev, ...), and a remount that forgets one fails; so flags are only ever added.
- * mount_setattr does that by itself, for a whole tree in one call. Before Linux 5.12 the tree is walked in mountinfo and
- * each mount is remounted with what it has and what is added.
+ * Binding a file or directory of the host into a bottle. In a mount namespace of a new user namespace the
+ * kernel locks the flags that a mount came with (nosuid, nodev, ...), and a remount that forgets one fails;
+ * so flags are only ever added. mount_setattr does that by itself, for a whole tree in one call. Before
+ * Linux 5.12 the tree is walked in mountinfo and each mount is remounted with what it has and what is added.
  */
 #include "native.h"
 
@@ -41,8 +41,8 @@ static bool remount_one(const char *path, unsigned long added, struct error *err
     static const struct {
         unsigned long has, keep;
     } flags[] = {
-        { ST_RDONLY, MS_RDONLY },   { ST_NOSUID, MS_NOSUID },         { ST_NODEV, MS_NODEV },
-        { ST_NOEXEC, MS_NOEXEC },   { ST_NOATIME, MS_NOATIME },       { ST_NODIRATIME, MS_NODIRATIME },
+        { ST_RDONLY, MS_RDONLY },     { ST_NOSUID, MS_NOSUID },   { ST_NODEV, MS_NODEV },
+        { ST_NOEXEC, MS_NOEXEC },     { ST_NOATIME, MS_NOATIME }, { ST_NODIRATIME, MS_NODIRATIME },
         { ST_RELATIME, MS_RELATIME },
     };
     struct statvfs status;

@@ -1,7 +1,8 @@
 /*
- * What makes a bottle's root a place for people and ordinary programs: the host's programs and libraries, read-only, the few
- * files of /etc that they need, harmless devices, a terminal file system and a home that vanishes. Everything is in the
- * tables below; what the host doesn't have is left out. No secrets: no /etc/shadow, no private keys, nobody's home, no /run.
+ * What makes a bottle's root a place for people and ordinary programs: the host's programs and libraries,
+ * read-only, the few files of /etc that they need, harmless devices, a terminal file system and a home that
+ * vanishes. Everything is in the tables below; what the host doesn't have is left out. No secrets: no
+ * /etc/shadow, no private keys, nobody's home, no /run.
  */
 #include "native.h"
 
@@ -19,9 +20,28 @@
 
 /* Bound read-only, or copied where they are symbolic links (as on hosts with a merged /usr). */
 static const char *const system_paths[] = {
-    "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix/store", "run/current-system", "etc/ld.so.cache",
-    "etc/ld.so.conf", "etc/ld.so.conf.d", "etc/alternatives", "etc/ssl/certs", "etc/ssl/openssl.cnf", "etc/pki/tls/certs",
-    "etc/ca-certificates", "etc/localtime", "etc/terminfo", "etc/services", "etc/protocols", "etc/mime.types",
+    "usr",
+    "bin",
+    "sbin",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "nix/store",
+    "run/current-system",
+    "etc/ld.so.cache",
+    "etc/ld.so.conf",
+    "etc/ld.so.conf.d",
+    "etc/alternatives",
+    "etc/ssl/certs",
+    "etc/ssl/openssl.cnf",
+    "etc/pki/tls/certs",
+    "etc/ca-certificates",
+    "etc/localtime",
+    "etc/terminfo",
+    "etc/services",
+    "etc/protocols",
+    "etc/mime.types",
 };
 
 static const char *const devices[] = { "dev/zero", "dev/full", "dev/random", "dev/urandom", "dev/tty" };
@@ -29,8 +49,9 @@ static const char *const devices[] = { "dev/zero", "dev/full", "dev/random", "de
 static const struct {
     const char *path, *target;
 } links[] = {
-    { "dev/fd", "/proc/self/fd" },         { "dev/stdin", "/proc/self/fd/0" }, { "dev/stdout", "/proc/self/fd/1" },
-    { "dev/stderr", "/proc/self/fd/2" },   { "dev/ptmx", "pts/ptmx" },
+    { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" },
+    { "dev/stdout", "/proc/self/fd/1" }, { "dev/stderr", "/proc/self/fd/2" },
+    { "dev/ptmx", "pts/ptmx" },
 };
 
 static const struct {
@@ -57,7 +78,8 @@ static bool add_parents(const char *path, struct error *error)
 static bool add_file(const char *path, const char *text, struct error *error)
 {
     cleanup_close int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-    return (file >= 0 && write_all(file, text, strlen(text))) || error_system(error, "can't make /%s in the bottle", path);
+    return (file >= 0 && write_all(file, text, strlen(text))) ||
+           error_system(error, "can't make /%s in the bottle", path);
 }
 
 static bool add_path(const char *path, bool writable, struct error *error)
@@ -72,18 +94,20 @@ static bool add_path(const char *path, bool writable, struct error *error)
     if (S_ISLNK(status.st_mode)) {
         ssize_t length = readlink(host, target, sizeof target - 1);
         target[length > 0 ? length : 0] = '\0';
-        return (length > 0 && symlink(target, path) == 0) || error_system(error, "can't link /%s in the bottle", path);
+        return (length > 0 && symlink(target, path) == 0) ||
+               error_system(error, "can't link /%s in the bottle", path);
     }
-    if (S_ISDIR(status.st_mode) ? mkdir(path, 0755) != 0 && error_system(error, "can't make /%s in the bottle", path) == false
-                                : !add_file(path, "", error))
+    if (S_ISDIR(status.st_mode)
+            ? mkdir(path, 0755) != 0 && error_system(error, "can't make /%s in the bottle", path) == false
+            : !add_file(path, "", error))
         return false;
     return native_mount_bind(host, path, writable, error);
 }
 
 static bool add_terminals(struct error *error)
 {
-    return (mkdir("dev/pts", 0755) == 0 &&
-            mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") == 0) ||
+    return (mkdir("dev/pts", 0755) == 0 && mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                                                 "newinstance,ptmxmode=0666,mode=0620") == 0) ||
            error_system(error, "can't mount /dev/pts in the bottle");
 }
 

@@ -1,6 +1,7 @@
 /*
- * A terminal for a bottle: a pair of pseudo-terminal ends from the bottle's own /dev/pts. The launcher keeps the master and
- * relays; the slave is all that goes in, so the real terminal, its settings and its input queue stay out of reach.
+ * A terminal for a bottle: a pair of pseudo-terminal ends from the bottle's own /dev/pts. The launcher keeps
+ * the master and relays; the slave is all that goes in, so the real terminal, its settings and its input
+ * queue stay out of reach.
  */
 #include "native.h"
 
@@ -14,7 +15,7 @@
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
 
-#define TERMINAL_MICROSECONDS 5000000
+#define TERMINAL_MICROSECONDS 20000000
 enum { MASTER = CHANNEL_ERROR + 1, SLAVE };
 
 static bool make(const struct bottle *bottle, enum principal principal, int channel, struct error *error)
@@ -35,7 +36,8 @@ static bool make(const struct bottle *bottle, enum principal principal, int chan
            error_system(error, "can't report to the launcher");
 }
 
-bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave, struct error *error)
+bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave,
+                          struct error *error)
 {
     int ends[2], descriptors[2] = { -1, -1 };
     if (!channel_open(ends, error))
