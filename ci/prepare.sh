@@ -42,11 +42,14 @@ install_missing() {
   rm -f "$log"
 }
 
-# Those of the given packages that this release has.
+# Those of the given packages that are installed already or that this release has. A machine may have no package lists yet.
 available_packages() {
   local package
   for package in "$@"; do
-    if apt-cache show "$package" >/dev/null 2>&1; then echo "$package"; fi
+    if [ -z "$(missing_packages "$package")" ] || apt-cache show "$package" >/dev/null 2>&1 ||
+      { as_root apt-get update -qq >/dev/null 2>&1 && apt-cache show "$package" >/dev/null 2>&1; }; then
+      echo "$package"
+    fi
   done
 }
 

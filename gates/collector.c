@@ -29,8 +29,7 @@
 enum { STREAM, RESULT, STOP, DESCRIPTORS };
 
 /* What the child calls once it is shut in; poll(3) is ppoll(2) on machines without poll(2). */
-static const int calls[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(poll), SCMP_SYS(ppoll),
-                             SCMP_SYS(exit) };
+static const int calls[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(exit) };
 
 /* Moves the three descriptors to 0, 1, 2 and closes all others. */
 static bool keep_only(const int descriptors[DESCRIPTORS])
@@ -72,8 +71,7 @@ static void collect(const struct collector_plan *plan, struct collection *result
     collector_end(&state);
 }
 
-static _Noreturn void run_child(const struct collector_plan *plan, const int descriptors[DESCRIPTORS],
-                                pid_t parent)
+static _Noreturn void run_child(const struct collector_plan *plan, const int descriptors[DESCRIPTORS], pid_t parent)
 {
     struct collection result;
     if (!keep_only(descriptors))
@@ -88,8 +86,7 @@ static _Noreturn void run_child(const struct collector_plan *plan, const int des
     _exit(write_all(RESULT, &result, sizeof result) ? 0 : 1);
 }
 
-bool collector_start(struct collector *collector, const struct collector_plan *plan, int stream,
-                     struct error *error)
+bool collector_start(struct collector *collector, const struct collector_plan *plan, int stream, struct error *error)
 {
     int result[2], stop[2];
     cleanup_close int taken_stream = stream;
@@ -106,8 +103,7 @@ bool collector_start(struct collector *collector, const struct collector_plan *p
         return error_system(error, "can't fork the collector");
     if (pid == 0)
         run_child(plan, (const int[DESCRIPTORS]){ taken_stream, result_write, stop_read }, parent);
-    *collector =
-        (struct collector){ .pid = pid, .result = take_fd(&result_read), .stop = take_fd(&stop_write) };
+    *collector = (struct collector){ .pid = pid, .result = take_fd(&result_read), .stop = take_fd(&stop_write) };
     return true;
 }
 
@@ -158,8 +154,7 @@ static bool is_plausible(const struct collection *collection)
     for (size_t i = 0; i < ACTS_MAX; i++) {
         const struct collected_act *act = &collection->acts[i];
         if (!is_bool(&act->tried) || !is_bool(&act->done) || (unsigned)act->did.stage >= STAGES ||
-            !is_text(act->did.error, sizeof act->did.error) ||
-            !is_text(act->did.proof, sizeof act->did.proof))
+            !is_text(act->did.error, sizeof act->did.error) || !is_text(act->did.proof, sizeof act->did.proof))
             return false;
     }
     return true;

@@ -21,9 +21,9 @@
 enum stream_state {
     STREAM_COMPLETE, /* hello, every act tried and done, a bye that counts right and whose digest fits */
     STREAM_SILENT,   /* not one record */
-    STREAM_CUT, /* ended, or the deadline came, before the bye; or a bye that admits that acts were left out
+    STREAM_CUT,      /* ended, or the deadline came, before the bye; or a bye that admits that acts were left out
                  */
-    STREAM_FORGED, /* a line outside the grammar or the plan, twice, out of order, of another run, or after
+    STREAM_FORGED,   /* a line outside the grammar or the plan, twice, out of order, of another run, or after
                       the bye */
 };
 
@@ -62,8 +62,7 @@ struct collector_state {
     uint16_t next_try, done;
     bool greeted, closed;
 };
-void collector_begin(struct collector_state *state, const struct collector_plan *plan,
-                     struct collection *result);
+void collector_begin(struct collector_state *state, const struct collector_plan *plan, struct collection *result);
 void collector_feed(struct collector_state *state, const char *bytes, size_t size);
 void collector_end(struct collector_state *state);
 
@@ -75,8 +74,7 @@ struct collector {
 
 /* Forks the process; it reads `stream` (handed over: closed here, whatever happens) until its end. It ends
  * with its parent. `plan` is copied by the fork. */
-bool collector_start(struct collector *collector, const struct collector_plan *plan, int stream,
-                     struct error *error);
+bool collector_start(struct collector *collector, const struct collector_plan *plan, int stream, struct error *error);
 
 /* Waits for the result until `deadline` (CLOCK_MONOTONIC, microseconds). Past it the process is told to stop
  * and has a quarter of a second to say what came so far, which is STREAM_CUT; then it is ended and reaped

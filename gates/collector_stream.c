@@ -148,8 +148,7 @@ static void feed_byte(struct collector_state *state, char byte)
         state->line[state->line_used++] = byte;
 }
 
-void collector_begin(struct collector_state *state, const struct collector_plan *plan,
-                     struct collection *result)
+void collector_begin(struct collector_state *state, const struct collector_plan *plan, struct collection *result)
 {
     memset(state, 0, sizeof *state);
     memset(result, 0, sizeof *result);

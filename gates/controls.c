@@ -35,20 +35,17 @@ static const struct control {
     { "UDP on host loopback, IPv6", MECHANISM_UDP, "::1", 19002, WITNESS_CAPTURE, true },
     { "ICMP on host loopback", MECHANISM_ICMP_ECHO, "127.0.0.98", 0, CAPTURED(WITNESS_ICMP), false },
     { "ICMP on host loopback, IPv6", MECHANISM_ICMP_ECHO, "::1", 0, CAPTURED(WITNESS_ICMP), true },
-    { "Unix stream, abstract", MECHANISM_UNIX_STREAM, "@abstract:" CONTROL_ABSTRACT_NAME, 0,
-      WITNESS_UNIX_ABSTRACT, false },
+    { "Unix stream, abstract", MECHANISM_UNIX_STREAM, "@abstract:" CONTROL_ABSTRACT_NAME, 0, WITNESS_UNIX_ABSTRACT,
+      false },
     { "Unix datagram, abstract", MECHANISM_UNIX_DGRAM, "@abstract:" CONTROL_ABSTRACT_NAME ".d", 0,
       WITNESS_UNIX_ABSTRACT, false },
-    { "Unix stream, path", MECHANISM_UNIX_STREAM, "@path:" SITE_SOCKETS "/stream", 0, WITNESS_UNIX_PATH,
-      false },
-    { "Unix datagram, path", MECHANISM_UNIX_DGRAM, "@path:" SITE_SOCKETS "/dgram", 0, WITNESS_UNIX_PATH,
-      false },
+    { "Unix stream, path", MECHANISM_UNIX_STREAM, "@path:" SITE_SOCKETS "/stream", 0, WITNESS_UNIX_PATH, false },
+    { "Unix datagram, path", MECHANISM_UNIX_DGRAM, "@path:" SITE_SOCKETS "/dgram", 0, WITNESS_UNIX_PATH, false },
 };
 
 #define CONTROL_COUNT (sizeof controls / sizeof *controls)
 _Static_assert(CONTROL_COUNT <= CONTROLS_MAX, "CONTROLS_MAX is too small");
-_Static_assert(PRINCIPALS *PLAN_ATTEMPTS_MAX + ROUNDS * CONTROLS_MAX <= WATCHES_MAX,
-               "WATCHES_MAX is too small");
+_Static_assert(PRINCIPALS *PLAN_ATTEMPTS_MAX + ROUNDS * CONTROLS_MAX <= WATCHES_MAX, "WATCHES_MAX is too small");
 
 /* Control `index` of those that this kernel can have. */
 static const struct control *control_at(uint16_t index, bool ipv6)
@@ -67,8 +64,8 @@ uint16_t controls_count(bool ipv6)
     return count;
 }
 
-bool controls_watches(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase,
-                      bool ipv6, struct watch *watches, struct error *error)
+bool controls_watches(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase, bool ipv6,
+                      struct watch *watches, struct error *error)
 {
     uint16_t count = controls_count(ipv6);
     for (int round = 0; round < ROUNDS; round++)
@@ -77,20 +74,19 @@ bool controls_watches(const struct run_plan *plan, const struct secret *secret, 
             struct watch *watch = &watches[round * count + i];
             memset(watch, 0, sizeof *watch);
             watch->control = true;
-            if (!plan_tuple(control->address, mechanism_transport(control->mechanism), control->port,
-                            &watch->tuple)) {
+            if (!plan_tuple(control->address, mechanism_transport(control->mechanism), control->port, &watch->tuple)) {
                 watch->tuple.family = AF_UNIX;
                 watch->tuple.transport = TRANSPORT_UNIX;
             }
-            if (!secret_derive(secret, watch->nonce, NONCE_BYTES, "control|%s|%d|%d|%u", plan->run,
-                               (int)phase, round, i))
+            if (!secret_derive(secret, watch->nonce, NONCE_BYTES, "control|%s|%d|%d|%u", plan->run, (int)phase, round,
+                               i))
                 return error_set(error, ERROR_BROKEN, "can't derive the nonce of a control");
         }
     return true;
 }
 
-void controls_plan(const struct run_plan *plan, const struct watch *watches, enum control_round round,
-                   bool ipv6, struct probe_plan *out)
+void controls_plan(const struct run_plan *plan, const struct watch *watches, enum control_round round, bool ipv6,
+                   struct probe_plan *out)
 {
     memset(out, 0, sizeof *out);
     memcpy(out->run, plan->run, sizeof out->run);

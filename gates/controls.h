@@ -31,12 +31,12 @@ enum control_round {
 uint16_t controls_count(bool ipv6);
 
 /* Fills the watches of all rounds: ROUNDS * controls_count, round by round. */
-bool controls_watches(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase,
-                      bool ipv6, struct watch *watches, struct error *error);
+bool controls_watches(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase, bool ipv6,
+                      struct watch *watches, struct error *error);
 
 /* The probe plan of one round: no door, one datagram each. Nonces are taken from the round's watches. */
-void controls_plan(const struct run_plan *plan, const struct watch *watches, enum control_round round,
-                   bool ipv6, struct probe_plan *out);
+void controls_plan(const struct run_plan *plan, const struct watch *watches, enum control_round round, bool ipv6,
+                   struct probe_plan *out);
 
 /* Bits of the witnesses that must hear control `index` of a round. */
 unsigned controls_expected(uint16_t index, bool ipv6);

@@ -13,8 +13,7 @@ static const struct principal_result *principal_of(const struct findings *findin
     return &findings->phases[phase]->principals[principal];
 }
 
-bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq,
-                     enum principal principal)
+bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq, enum principal principal)
 {
     const struct phase_result *result = findings->phases[phase];
     size_t watch = plan_watch_index(findings->plan, seq, principal);
@@ -125,8 +124,8 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
             }
             if (own->collection.state == STREAM_COMPLETE &&
                 !greeting_fits(findings, (enum phase_kind)k, (enum principal)p)) {
-                snprintf(text, size, "%s run, %s: another probe, uid or kernel than was started has answered",
-                         name, principal_name((enum principal)p));
+                snprintf(text, size, "%s run, %s: another probe, uid or kernel than was started has answered", name,
+                         principal_name((enum principal)p));
                 return text;
             }
         }
@@ -134,8 +133,7 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
     return NULL;
 }
 
-void evidence_gather(const struct findings *findings, uint16_t seq, enum principal principal,
-                     struct evidence *evidence)
+void evidence_gather(const struct findings *findings, uint16_t seq, enum principal principal, struct evidence *evidence)
 {
     const struct phase_result *fenced = findings->phases[PHASE_FENCED];
     const struct principal_result *own = &fenced->principals[principal];

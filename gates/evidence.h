@@ -24,8 +24,7 @@ struct findings {
 };
 
 /* True if a witness caught the attempt in that phase, or its probe holds bytes that only a witness sends. */
-bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq,
-                     enum principal principal);
+bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq, enum principal principal);
 
 /* How the attempt ended in the bare or open phase. */
 enum sighting evidence_sighting(const struct findings *findings, enum phase_kind phase, uint16_t seq,

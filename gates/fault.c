@@ -12,15 +12,13 @@
 
 const struct fault_row fault_rows[FAULTS] = {
     [FAULT_NONE] = { "none", "nothing", "-", 0 },
-    [FAULT_DEAD_WITNESS] = { "dead-witness", "the TCP witness stops listening after its first control",
-                             "witnesses", 3 },
+    [FAULT_DEAD_WITNESS] = { "dead-witness", "the TCP witness stops listening after its first control", "witnesses",
+                             3 },
     [FAULT_DEAF_CAPTURE] = { "deaf-capture", "the capture hears nothing", "witnesses", 3 },
     [FAULT_PROBE_KILLED] = { "probe-killed", "the probe is killed after its first attempt", "probe", 2 },
-    [FAULT_RECORDS_TRUNCATED] = { "records-truncated", "the record stream loses its last line", "collector",
-                                  2 },
-    [FAULT_RECORDS_FORGED] = { "records-forged",
-                               "a record of an attempt that was never planned is slipped in", "collector",
-                               3 },
+    [FAULT_RECORDS_TRUNCATED] = { "records-truncated", "the record stream loses its last line", "collector", 2 },
+    [FAULT_RECORDS_FORGED] = { "records-forged", "a record of an attempt that was never planned is slipped in",
+                               "collector", 3 },
     [FAULT_WRONG_RUN] = { "wrong-run", "the record stream carries the id of another run", "collector", 3 },
 };
 

@@ -113,44 +113,33 @@ const char *judge_reason_text(enum reason reason)
 {
     static const char *const texts[REASONS] = {
         [REASON_HIT] = "A witness outside the bottle heard this attempt.",
-        [REASON_GATE_BROKEN] =
-            "The gate itself can't be trusted: a witness was dead or deaf, something was lost, or "
-            "records were forged.",
+        [REASON_GATE_BROKEN] = "The gate itself can't be trusted: a witness was dead or deaf, something was lost, or "
+                               "records were forged.",
         [REASON_NO_RECORD] = "The probe left no record of this attempt, so it may never have been made.",
         [REASON_HALF_RECORD] = "The probe began this attempt and never said how it ended.",
         [REASON_UNTRUSTED_RECORD] = "The probe's records were cut off or do not add up.",
-        [REASON_DOOR_BEFORE] =
-            "The bottle did not reach its door before the attempts, so its network may have been "
-            "dead.",
-        [REASON_DOOR_AFTER] =
-            "The bottle did not reach its door after the attempts, so its network may have died.",
+        [REASON_DOOR_BEFORE] = "The bottle did not reach its door before the attempts, so its network may have been "
+                               "dead.",
+        [REASON_DOOR_AFTER] = "The bottle did not reach its door after the attempts, so its network may have died.",
         [REASON_WITNESS_BEFORE] = "Not every witness heard its control before the attempts.",
         [REASON_WITNESS_DURING] = "Not every witness heard its control during the attempts.",
         [REASON_WITNESS_AFTER] = "Not every witness heard its control after the attempts.",
         [REASON_STRAY] = "Packets or connections were seen outside that nothing explains.",
-        [REASON_OPEN_SKIPPED] =
-            "The open bottle was left out, so nothing shows that the fence made a difference.",
-        [REASON_OPEN_UNKNOWN] =
-            "The open bottle's run of this attempt is incomplete, so there is nothing to compare "
-            "with.",
-        [REASON_OPEN_NOT_OPEN] =
-            "The open bottle did not leak what it must leak, so it was not open or its network "
-            "was dead.",
-        [REASON_BARE_UNKNOWN] =
-            "The bare run of this attempt is incomplete, so nothing shows that the witness works.",
-        [REASON_OPEN_SHOULD_HAVE_LEAKED] =
-            "Caught without a sandbox but not in the open bottle, which should have "
-            "leaked it.",
+        [REASON_OPEN_SKIPPED] = "The open bottle was left out, so nothing shows that the fence made a difference.",
+        [REASON_OPEN_UNKNOWN] = "The open bottle's run of this attempt is incomplete, so there is nothing to compare "
+                                "with.",
+        [REASON_OPEN_NOT_OPEN] = "The open bottle did not leak what it must leak, so it was not open or its network "
+                                 "was dead.",
+        [REASON_BARE_UNKNOWN] = "The bare run of this attempt is incomplete, so nothing shows that the witness works.",
+        [REASON_OPEN_SHOULD_HAVE_LEAKED] = "Caught without a sandbox but not in the open bottle, which should have "
+                                           "leaked it.",
         [REASON_NOT_DETECTABLE] = "Nobody caught this attempt anywhere, so silence proves nothing here.",
-        [REASON_UNSUPPORTED_NOT_CONFIRMED] =
-            "The bottle says that its kernel lacks this, and nothing outside "
-            "confirms it.",
+        [REASON_UNSUPPORTED_NOT_CONFIRMED] = "The bottle says that its kernel lacks this, and nothing outside "
+                                             "confirms it.",
         [REASON_FENCED_OFF] = "Caught in the open bottle and silent in the fenced one: the fence holds.",
         [REASON_ABSENT_BY_STRUCTURE] = "Caught without a sandbox; this make of bottle has no such way out.",
-        [REASON_UNSUPPORTED] =
-            "The kernel lacks this in the open and the fenced bottle, and something outside "
-            "agrees.",
+        [REASON_UNSUPPORTED] = "The kernel lacks this in the open and the fenced bottle, and something outside "
+                               "agrees.",
     };
-    return (unsigned)reason < REASONS ? texts[reason]
-                                      : "The judge was asked for a reason that does not exist.";
+    return (unsigned)reason < REASONS ? texts[reason] : "The judge was asked for a reason that does not exist.";
 }

@@ -35,11 +35,11 @@ struct evidence {
                  hand */
     bool witness_before, witness_during, witness_after; /* controls heard by every witness, fenced run */
     bool door_before, door_after;                       /* the door's proof was right, fenced run */
-    bool outside_agrees; /* something outside the bottle lacks the facility too */
-    bool structural;     /* the backend declares the way absent in its make of bottle */
-    bool stray;          /* unexplained packets or flows, fenced run */
-    bool open_was_open;  /* the open bottle leaked what its backend says it must leak */
-    bool gate_broken;    /* dead or deaf witness, loss, forged or out-of-plan records */
+    bool outside_agrees;                                /* something outside the bottle lacks the facility too */
+    bool structural;                                    /* the backend declares the way absent in its make of bottle */
+    bool stray;                                         /* unexplained packets or flows, fenced run */
+    bool open_was_open;                                 /* the open bottle leaked what its backend says it must leak */
+    bool gate_broken;                                   /* dead or deaf witness, loss, forged or out-of-plan records */
 };
 
 enum verdict { VERDICT_BLOCKED, VERDICT_ESCAPED, VERDICT_INCONCLUSIVE, VERDICT_BROKEN, VERDICTS };

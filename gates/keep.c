@@ -17,8 +17,8 @@ static bool make_directory(const char *path, struct error *error)
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return error_system(error, "can't make the directory %.200s", path);
     if (lstat(path, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid())
-        return error_set(error, ERROR_HOST,
-                         "%.200s is not a directory of yours; remove it or set XDG_RUNTIME_DIR", path);
+        return error_set(error, ERROR_HOST, "%.200s is not a directory of yours; remove it or set XDG_RUNTIME_DIR",
+                         path);
     return true;
 }
 
@@ -30,8 +30,8 @@ static void write_phase(const struct run *run, enum phase_kind kind, FILE *file)
             : phase->state == PHASE_FINISHED ? "finished"
                                              : phase->error.text);
     fprintf(file, "controls before: %d  at the end: %d  missing: %s\nstrays: %u %s\nbroken: %s\n",
-            phase->control_before, phase->control_final, phase->control_missing, phase->strays,
-            phase->stray_text, phase->broken_text);
+            phase->control_before, phase->control_final, phase->control_missing, phase->strays, phase->stray_text,
+            phase->broken_text);
     for (int p = 0; p < PRINCIPALS; p++) {
         const struct principal_result *own = &phase->principals[p];
         if (!own->ran)
@@ -45,16 +45,15 @@ static void write_phase(const struct run *run, enum phase_kind kind, FILE *file)
             plan_describe_target(&run->plan, seq, (enum principal)p, target, sizeof target);
             fprintf(file, "%4u BG-%03u %-44s %s %s %s sent %u received %u after %llu us\n", seq,
                     run->plan.attempts[seq - 1].vector->id, target, act->tried ? "tried" : "-",
-                    act->done ? stage_name(act->did.stage) : "-", act->done ? act->did.error : "",
-                    act->did.sent, act->did.received, (unsigned long long)act->did.microseconds);
+                    act->done ? stage_name(act->did.stage) : "-", act->done ? act->did.error : "", act->did.sent,
+                    act->did.received, (unsigned long long)act->did.microseconds);
         }
     }
     for (size_t i = 0; i < phase->hit_count && run->plan.count > 0; i++) {
         const struct hit *hit = &phase->hits[i];
         fprintf(file, "hit: %s seq %u heard by %s on %s %s at %s from %s after %llu us\n",
-                principal_name((enum principal)(hit->watch / run->plan.count)),
-                hit->watch % run->plan.count + 1u, witness_kind_name(hit->kind), hit->point,
-                hit->by_tuple ? "(target)" : "(nonce)", hit->at, hit->peer,
+                principal_name((enum principal)(hit->watch / run->plan.count)), hit->watch % run->plan.count + 1u,
+                witness_kind_name(hit->kind), hit->point, hit->by_tuple ? "(target)" : "(nonce)", hit->at, hit->peer,
                 (unsigned long long)hit->microseconds);
     }
 }

@@ -88,9 +88,8 @@ static void take_hit(struct phase *phase, const struct witness_message *message)
     memcpy(hit->point, message->point, sizeof hit->point);
     memcpy(hit->at, message->at, sizeof hit->at);
     memcpy(hit->peer, message->peer, sizeof hit->peer);
-    hit->microseconds = message->monotonic_microseconds > phase->started
-                            ? message->monotonic_microseconds - phase->started
-                            : 0;
+    hit->microseconds =
+        message->monotonic_microseconds > phase->started ? message->monotonic_microseconds - phase->started : 0;
 }
 
 /* Takes in one message. False once the witness has nothing more to say. */
@@ -167,8 +166,7 @@ static bool round_heard(const struct phase *phase, enum control_round round, uin
 static void note_missing_control(struct phase *phase, enum control_round round, uint16_t control)
 {
     static const char *const when[] = { "before", "during", "during", "after", "after", "at the end of" };
-    unsigned deaf =
-        controls_expected(control, phase->options->ipv6) & ~(unsigned)phase->heard[round][control];
+    unsigned deaf = controls_expected(control, phase->options->ipv6) & ~(unsigned)phase->heard[round][control];
     char text[160];
     const char *witness = witness_kind_name((enum witness_kind)(deaf & -deaf));
     snprintf(text, sizeof text, "the %s witness did not hear its control (%s) %s the %s run", witness,
@@ -196,14 +194,13 @@ static bool control_round(struct phase *phase, enum control_round round)
     bool started = session_start(&session, &here, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
     finish_session(phase, &session, collection);
     if (!started || collection->state != STREAM_COMPLETE) {
-        snprintf(phase->result->control_missing, sizeof phase->result->control_missing,
-                 "controls were not sent: %.60s", started ? collection->problem : error.text);
+        snprintf(phase->result->control_missing, sizeof phase->result->control_missing, "controls were not sent: %.60s",
+                 started ? collection->problem : error.text);
         return false;
     }
     uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
     uint16_t missing = 0;
-    while (phase->witness_running && !round_heard(phase, round, &missing) &&
-           clock_microseconds() < deadline) {
+    while (phase->witness_running && !round_heard(phase, round, &missing) && clock_microseconds() < deadline) {
         struct witness_message message;
         if (witness_next(&phase->witness, &message, deadline))
             take_message(phase, &message);
@@ -214,8 +211,7 @@ static bool control_round(struct phase *phase, enum control_round round)
     return false;
 }
 
-static bool door_proved(const struct phase *phase, const struct collected_act *act,
-                        const uint8_t challenge[16])
+static bool door_proved(const struct phase *phase, const struct collected_act *act, const uint8_t challenge[16])
 {
     uint8_t answer[32];
     char expected[65];
@@ -290,8 +286,8 @@ static bool start_witness(struct phase *phase, struct error *error)
     if (phase->watches == NULL)
         return error_set(error, ERROR_SYSTEM, "out of memory for the watches");
     if (!plan_watches(plan, phase->secret, options->kind, phase->watches, error) ||
-        !controls_watches(plan, phase->secret, options->kind, options->ipv6,
-                          &phase->watches[phase->control_start], error))
+        !controls_watches(plan, phase->secret, options->kind, options->ipv6, &phase->watches[phase->control_start],
+                          error))
         return false;
     if (!secret_derive(phase->secret, phase->door_key, 32, "door|%d", (int)options->kind) ||
         !secret_derive(phase->secret, phase->result->token, 16, "token|%d", (int)options->kind))

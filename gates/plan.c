@@ -62,8 +62,7 @@ static bool add_vector(struct run_plan *plan, const struct vector *vector, bool 
 {
     for (const struct vector_target *target = vector->targets; target->address != NULL; target++) {
         if (plan->count == PLAN_ATTEMPTS_MAX)
-            return error_set(error, ERROR_BROKEN, "the vector table has more than %d targets",
-                             PLAN_ATTEMPTS_MAX);
+            return error_set(error, ERROR_BROKEN, "the vector table has more than %d targets", PLAN_ATTEMPTS_MAX);
         struct run_attempt *attempt = &plan->attempts[plan->count];
         memset(attempt, 0, sizeof *attempt);
         attempt->vector = vector;
@@ -120,12 +119,11 @@ static void fill_star(const char *pattern, const uint8_t *nonce, char *literal, 
 }
 
 /* The `core` profile, for good; a row that is still missing is told in every report. */
-static const uint16_t core_profile[] = { 1,  17, 18, 20, 21, 22,  23,  26,  27,  28, 34, 38,
-                                         39, 44, 45, 46, 48, 49,  54,  55,  56,  60, 61, 62,
-                                         64, 68, 69, 70, 78, 106, 112, 114, 116, 0 };
+static const uint16_t core_profile[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39,  44,  45,  46,  48,
+                                         49, 54, 55, 56, 60, 61, 62, 64, 68, 69, 70, 78, 106, 112, 114, 116, 0 };
 
-static bool attempt_tuple(const struct run_plan *plan, uint16_t seq, enum principal principal,
-                          const uint8_t *nonce, struct tuple *tuple)
+static bool attempt_tuple(const struct run_plan *plan, uint16_t seq, enum principal principal, const uint8_t *nonce,
+                          struct tuple *tuple)
 {
     const struct run_attempt *attempt = &plan->attempts[seq - 1];
     if (is_unix(attempt->target)) {
@@ -136,15 +134,13 @@ static bool attempt_tuple(const struct run_plan *plan, uint16_t seq, enum princi
     }
     char literal[96];
     fill_star(attempt->wire, nonce, literal, sizeof literal);
-    return plan_tuple(literal, mechanism_transport(attempt->target->mechanism),
-                      plan_port(plan, seq, principal), tuple);
+    return plan_tuple(literal, mechanism_transport(attempt->target->mechanism), plan_port(plan, seq, principal), tuple);
 }
 
 static bool derive_nonce(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase,
                          enum principal principal, uint16_t seq, uint8_t *nonce)
 {
-    return secret_derive(secret, nonce, NONCE_BYTES, "nonce|%s|%d|%d|%u", plan->run, (int)phase,
-                         (int)principal, seq);
+    return secret_derive(secret, nonce, NONCE_BYTES, "nonce|%s|%d|%d|%u", plan->run, (int)phase, (int)principal, seq);
 }
 
 /* The rule on tuples; a table that breaks it would make one attempt's packet another's escape. */
@@ -157,8 +153,7 @@ static bool check_tuples(const struct run_plan *plan, struct error *error)
             return error_set(error, ERROR_BROKEN, "BG-%03u has a target that is no address: %s",
                              plan->attempts[a - 1].vector->id, plan->attempts[a - 1].address);
         for (uint16_t b = 1; b < a && first.family != AF_UNIX; b++)
-            if (attempt_tuple(plan, b, PRINCIPAL_USER, zero, &second) &&
-                memcmp(&first, &second, sizeof first) == 0)
+            if (attempt_tuple(plan, b, PRINCIPAL_USER, zero, &second) && memcmp(&first, &second, sizeof first) == 0)
                 return error_set(error, ERROR_BROKEN, "BG-%03u and BG-%03u share the target %s port %u",
                                  plan->attempts[a - 1].vector->id, plan->attempts[b - 1].vector->id,
                                  plan->attempts[a - 1].wire, first.port);
@@ -166,8 +161,7 @@ static bool check_tuples(const struct run_plan *plan, struct error *error)
     return true;
 }
 
-bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count, bool ipv6,
-               struct error *error)
+bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count, bool ipv6, struct error *error)
 {
     memset(plan, 0, sizeof *plan);
     uint8_t id[RUN_ID_DIGITS / 2];
@@ -197,8 +191,7 @@ bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count,
     return check_tuples(plan, error);
 }
 
-void plan_describe_target(const struct run_plan *plan, uint16_t seq, enum principal principal, char *text,
-                          size_t size)
+void plan_describe_target(const struct run_plan *plan, uint16_t seq, enum principal principal, char *text, size_t size)
 {
     static const char *const transports[] = { "tcp", "udp", "icmp", "unix" };
     const struct run_attempt *attempt = &plan->attempts[seq - 1];

@@ -52,16 +52,14 @@ struct run_plan {
 /* Plans the vectors asked for (all of the core profile where `asked_count` is 0). `ipv6`: the kernel has it;
  * without it IPv6 targets go to not_proved. A random run id. False (ERROR_USAGE) for an unknown id,
  * (ERROR_BROKEN) for a table that breaks the rule on tuples. */
-bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count, bool ipv6,
-               struct error *error);
+bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count, bool ipv6, struct error *error);
 
 /* The port of an attempt when this principal tries it; 0 for ICMP and Unix sockets. */
 uint16_t plan_port(const struct run_plan *plan, uint16_t seq, enum principal principal);
 
 /* "8.8.8.8:53/tcp", "[2001:db8::1]:80/udp", "198.51.100.64/icmp", "@bg-114/unix": as the report names the
  * target. */
-void plan_describe_target(const struct run_plan *plan, uint16_t seq, enum principal principal, char *text,
-                          size_t size);
+void plan_describe_target(const struct run_plan *plan, uint16_t seq, enum principal principal, char *text, size_t size);
 
 /* Fills everything of a probe plan but its timing and its door: attempts with the nonces of this run and
  * principal. */

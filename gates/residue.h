@@ -9,8 +9,7 @@
 
 struct residue {
     uint64_t mounts, interfaces; /* hashes of the tables */
-    unsigned descriptors,
-        files; /* own open descriptors; bottle-gate's entries in the run-time directory and /tmp */
+    unsigned descriptors, files; /* own open descriptors; bottle-gate's entries in the run-time directory and /tmp */
 };
 
 /* Makes the calling process adopt orphans, so that a process left behind can be seen, and takes stock. */

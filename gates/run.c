@@ -100,11 +100,10 @@ static bool settle(int mapped, struct error *error)
     if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
         return error_system(error, "can't make the site's mounts private");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
-        return error_set(
-            error, ERROR_HOST,
-            "can't mount /proc for the site (%s): parts of this container's /proc are masked; run where "
-            "/proc is whole (docker: --security-opt systempaths=unconfined)",
-            strerror(errno));
+        return error_set(error, ERROR_HOST,
+                         "can't mount /proc for the site (%s): parts of this container's /proc are masked; run where "
+                         "/proc is whole (docker: --security-opt systempaths=unconfined)",
+                         strerror(errno));
     return true;
 }
 
@@ -246,12 +245,10 @@ static bool execute(struct run *run, struct error *error)
         return false;
 
     struct binaries binaries = { -1, -1, "", "" };
-    run->findings =
-        (struct findings){ .plan = &run->plan, .backend = run->options.backend, .shares_kernel = true };
+    run->findings = (struct findings){ .plan = &run->plan, .backend = run->options.backend, .shares_kernel = true };
     memcpy(run->findings.kernel, run->kernel, sizeof run->findings.kernel);
     run->attempts = calloc((size_t)PRINCIPALS * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
-    run->phases =
-        mmap(NULL, PHASES * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    run->phases = mmap(NULL, PHASES * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (run->phases == MAP_FAILED || run->attempts == NULL)
         return error_set(error, ERROR_SYSTEM, "out of memory for the run");
     for (int k = 0; k < PHASES; k++)

@@ -18,8 +18,7 @@ struct secret {
 
 struct secret *secret_new(struct error *error)
 {
-    struct secret *secret =
-        mmap(NULL, sizeof *secret, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct secret *secret = mmap(NULL, sizeof *secret, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (secret == MAP_FAILED) {
         error_system(error, "can't get memory for the run key");
         return NULL;

@@ -15,8 +15,7 @@
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
 
-#define SLACK_MICROSECONDS                                                                                   \
-    3000000 /* what a session may take beyond the plan's own deadline: a bound on hangs */
+#define SLACK_MICROSECONDS 3000000 /* what a session may take beyond the plan's own deadline: a bound on hangs */
 
 bool session_prepare(const struct session_place *place, struct error *error)
 {

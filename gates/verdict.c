@@ -54,13 +54,11 @@ static void judge_mutant(struct run *run)
     if (!fence_is_exercised(run, fence)) {
         run->verdict = RUN_INCONCLUSIVE;
         snprintf(run->reason, sizeof run->reason,
-                 "the fence `%s` was left out, and no vector of this run exercises it: nothing is proved",
-                 fence->name);
+                 "the fence `%s` was left out, and no vector of this run exercises it: nothing is proved", fence->name);
     } else {
         run->verdict = RUN_VOID;
         snprintf(run->reason, sizeof run->reason,
-                 "the fence `%s` was left out and nothing got out: it is not what keeps these vectors in",
-                 fence->name);
+                 "the fence `%s` was left out and nothing got out: it is not what keeps these vectors in", fence->name);
     }
 }
 
@@ -96,8 +94,7 @@ void verdict_on_run(struct run *run)
         run->counts[run->attempts[i].judgement.verdict]++;
     if (run->counts[VERDICT_ESCAPED] > 0)
         run->verdict = RUN_FAIL;
-    else if (evidence_broken(&run->findings, broken, sizeof broken) != NULL ||
-             run->counts[VERDICT_BROKEN] > 0)
+    else if (evidence_broken(&run->findings, broken, sizeof broken) != NULL || run->counts[VERDICT_BROKEN] > 0)
         run->verdict = RUN_BROKEN;
     else if (run->attempt_count == 0 || run->counts[VERDICT_BLOCKED] != run->attempt_count)
         run->verdict = RUN_INCONCLUSIVE;

@@ -1,5 +1,5 @@
-/* See backend.h: the table of backends and the look-ups in it. A new backend is one row here and a file (or
- * folder) of its own under backends/. */
+/* See backend.h: the table of backends and the look-ups in it. A new backend is one row here and a file (or folder) of its
+ * own under backends/. */
 #include "backend.h"
 
 #include <string.h>

@@ -59,9 +59,8 @@ struct backend {
     const char *name;
     const struct fence *fences;
     size_t fence_count;
-    const uint16_t
-        *open_must_leak;         /* vectors that its open bottle must leak, or it was not open; ends with 0 */
-    unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
+    const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
+    unsigned drain_milliseconds;    /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
     bool (*preflight)(struct error *error);

@@ -1,6 +1,6 @@
 /*
- * bottle: the launcher's command line. Each sub-command is a row below; this file knows the exit statuses,
- * prints errors and nothing else.
+ * bottle: the launcher's command line. Each sub-command is a row below; this file knows the exit statuses, prints errors and
+ * nothing else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,8 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(void)
 {
-    puts("usage: bottle COMMAND [OPTION...]\n\nStarts bottles: commands that reach nothing but the one door "
-         "they are given.\n");
+    puts("usage: bottle COMMAND [OPTION...]\n\nStarts bottles: commands that reach nothing but the one door they are "
+         "given.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     puts("\n  bottle COMMAND --help tells more; bottle --version tells the version.");
@@ -22,8 +22,7 @@ static int help(void)
 
 static int dispatch(int argc, char **argv, struct error *error)
 {
-    if (argc > 1 &&
-        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0))
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0))
         return help();
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("bottle " BOTTLE_VERSION);

@@ -1,6 +1,6 @@
 /*
- * See capabilities.h. libcap would do the same in more files; two system calls and a loop over prctl are all
- * there is. The order matters: the bounding set goes while CAP_SETPCAP is still there, the rest last.
+ * See capabilities.h. libcap would do the same in more files; two system calls and a loop over prctl are all there is.
+ * The order matters: the bounding set goes while CAP_SETPCAP is still there, the rest last.
  */
 #include "capabilities.h"
 

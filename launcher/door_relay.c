@@ -1,12 +1,12 @@
 /*
- * See door_relay.h. One epoll loop over at most 64 pairs of sockets (the bottle's and the door's), each pair
- * with one fixed buffer a direction, level-triggered: a side is watched for reading while the buffer that it
- * fills is empty, and for writing while the buffer that it drains is not. End of file on one side is passed
- * on as shutdown of the other when its buffer is empty, so half-closed connections work; an error on either
- * side ends both. Nothing is parsed and nothing is allocated.
+ * See door_relay.h. One epoll loop over at most 64 pairs of sockets (the bottle's and the door's), each pair with one fixed
+ * buffer a direction, level-triggered: a side is watched for reading while the buffer that it fills is empty, and for
+ * writing while the buffer that it drains is not. End of file on one side is passed on as shutdown of the other when its
+ * buffer is empty, so half-closed connections work; an error on either side ends both. Nothing is parsed and nothing is
+ * allocated.
  *
- * What comes in is hostile, so the process has nothing: it closes every descriptor but the listener's, and
- * its jail lets it accept, connect, read and write.
+ * What comes in is hostile, so the process has nothing: it closes every descriptor but the listener's, and its jail lets it
+ * accept, connect, read and write.
  */
 #include "door_relay.h"
 
@@ -65,8 +65,7 @@ static const int calls[] = {
 
 static void watch_listener(const struct relay *relay)
 {
-    struct epoll_event event = { .events = relay->count < DOOR_RELAY_CONNECTIONS ? EPOLLIN : 0,
-                                 .data.u32 = LISTENER };
+    struct epoll_event event = { .events = relay->count < DOOR_RELAY_CONNECTIONS ? EPOLLIN : 0, .data.u32 = LISTENER };
     epoll_ctl(relay->events, EPOLL_CTL_MOD, relay->listener, &event);
 }
 
@@ -77,8 +76,7 @@ static void watch_pair(const struct relay *relay, struct pair *pair)
         if (pair->watched[side] == DONE)
             continue;
         if (out->ended && in->passed) {
-            /* Shut both ways while the other side still drains: epoll would report the hang-up over and over.
-             */
+            /* Shut both ways while the other side still drains: epoll would report the hang-up over and over. */
             epoll_ctl(relay->events, EPOLL_CTL_DEL, pair->fds[side], NULL);
             pair->watched[side] = DONE;
             continue;
@@ -114,8 +112,8 @@ static void accept_one(struct relay *relay)
     if (inside < 0)
         return;
     int outside = socket(relay->door.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (outside < 0 || (connect(outside, (const struct sockaddr *)&relay->door, relay->door_size) != 0 &&
-                        errno != EINPROGRESS)) {
+    if (outside < 0 ||
+        (connect(outside, (const struct sockaddr *)&relay->door, relay->door_size) != 0 && errno != EINPROGRESS)) {
         close(inside);
         if (outside >= 0)
             close(outside);
@@ -154,8 +152,7 @@ static bool move(struct pair *pair, unsigned side)
         flow->ended = got == 0;
     }
     if (flow->start < flow->end) {
-        ssize_t sent =
-            send(pair->fds[!side], flow->bytes + flow->start, flow->end - flow->start, MSG_NOSIGNAL);
+        ssize_t sent = send(pair->fds[!side], flow->bytes + flow->start, flow->end - flow->start, MSG_NOSIGNAL);
         if (sent < 0)
             return later();
         flow->start += (unsigned)sent;
@@ -227,8 +224,7 @@ static bool parse_door(const struct door *door, struct relay *relay)
 /* Only the listener (3), epoll (4) and the answer to the launcher (5) stay open. */
 static bool shut_in(int listener, int answer)
 {
-    int kept_listener = fcntl(listener, F_DUPFD_CLOEXEC, 16),
-        kept_answer = fcntl(answer, F_DUPFD_CLOEXEC, 16);
+    int kept_listener = fcntl(listener, F_DUPFD_CLOEXEC, 16), kept_answer = fcntl(answer, F_DUPFD_CLOEXEC, 16);
     if (kept_listener < 0 || kept_answer < 0 || dup2(kept_listener, 3) != 3 || dup2(kept_answer, 5) != 5)
         return false;
     close(4);
@@ -248,8 +244,7 @@ bool door_relay_start(int listener, const struct door *door, pid_t *pid, struct 
 {
     struct relay relay = { .listener = 3, .events = 4 };
     if (!parse_door(door, &relay))
-        return error_set(error, ERROR_USAGE, "the door %.63s:%u is no IP address and port", door->host,
-                         door->port);
+        return error_set(error, ERROR_USAGE, "the door %.63s:%u is no IP address and port", door->host, door->port);
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return error_system(error, "can't make a socket pair for the door's relay");

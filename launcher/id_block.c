@@ -1,8 +1,7 @@
 /*
- * See id_block.h. The range from 0x70000000 is one that no distribution, no systemd allocator and no
- * subordinate id file hands out by default, but an administrator may: so the files are read, and the owners
- * of all processes looked at. Two launchers that look at the same moment start at different blocks, because
- * the place comes from the process id.
+ * See id_block.h. The range from 0x70000000 is one that no distribution, no systemd allocator and no subordinate id file
+ * hands out by default, but an administrator may: so the files are read, and the owners of all processes looked at. Two
+ * launchers that look at the same moment start at different blocks, because the place comes from the process id.
  */
 #include "id_block.h"
 

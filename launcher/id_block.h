@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ID_BLOCK_SIZE 65536u
-#define ID_BLOCK_LOW                                                                                         \
-    0x70000000u /* where blocks are looked for: this and the ID_BLOCK_RANGE - 1 ids after it */
+#define ID_BLOCK_SIZE  65536u
+#define ID_BLOCK_LOW   0x70000000u /* where blocks are looked for: this and the ID_BLOCK_RANGE - 1 ids after it */
 #define ID_BLOCK_RANGE 0x0fff0000u
 
 /* True if ids first..first+count-1 are all mapped by `map`, the text of a /proc/PID/uid_map. */

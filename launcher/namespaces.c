@@ -1,13 +1,11 @@
 /*
- * See namespaces.h. A process that wants to be root of a new world can't give itself more than one id, so its
- * parent writes the maps: namespaces_fork makes the child with its namespaces, the child waits on something
- * that the parent holds, the parent calls namespaces_map_ids and lets it go. clone(2) and not unshare(2)
- * makes the user namespace: the kernel would make a process that unshares it undumpable in some cases, and
- * then its maps belong to nobody.
+ * See namespaces.h. A process that wants to be root of a new world can't give itself more than one id, so its parent
+ * writes the maps: namespaces_fork makes the child with its namespaces, the child waits on something that the parent
+ * holds, the parent calls namespaces_map_ids and lets it go. clone(2) and not unshare(2) makes the user namespace: the
+ * kernel would make a process that unshares it undumpable in some cases, and then its maps belong to nobody.
  *
- * Three kinds of caller, told apart by what they hold and not by their name: one who may map ids that are not
- * its own and has many (real root), one who may and has one block of 65536 (root of a sealed site), and
- * everybody else.
+ * Three kinds of caller, told apart by what they hold and not by their name: one who may map ids that are not its own
+ * and has many (real root), one who may and has one block of 65536 (root of a sealed site), and everybody else.
  */
 #include "namespaces.h"
 
@@ -31,13 +29,13 @@
 
 pid_t namespaces_fork(int flags, struct error *error)
 {
-    /* The maps of an undumpable process (one that has changed its uid) belong to the host's root: nobody here
-     * could write them. The child is made dumpable by making the caller so for the moment of the fork. */
+    /* The maps of an undumpable process (one that has changed its uid) belong to the host's root: nobody here could write
+     * them. The child is made dumpable by making the caller so for the moment of the fork. */
     int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
     if (dumpable != 1 && (flags & CLONE_NEWUSER) != 0)
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-        /* glibc's fork takes no flags and its clone wants a stack; the bare call forks. Only flags and stack
-         * are given, and both are 0 or flags on every architecture but s390, which swaps them. */
+        /* glibc's fork takes no flags and its clone wants a stack; the bare call forks. Only flags and stack are given, and
+     * both are 0 or flags on every architecture but s390, which swaps them. */
 #if defined(__s390__)
     long pid = syscall(SYS_clone, 0L, (long)(unsigned)flags | SIGCHLD, 0L, 0L, 0L);
 #else
@@ -51,15 +49,14 @@ pid_t namespaces_fork(int flags, struct error *error)
         return (pid_t)pid;
     if (errno == ENOSPC || errno == EUSERS)
         error_set(error, ERROR_HOST,
-                  "can't make namespaces: a limit is reached (%s); raise it: sysctl -w "
-                  "user.max_user_namespaces=15000 "
+                  "can't make namespaces: a limit is reached (%s); raise it: sysctl -w user.max_user_namespaces=15000 "
                   "(and user.max_net_namespaces, ...)",
                   strerror(errno));
     else if (errno == EPERM)
         error_set(error, ERROR_HOST, "can't make namespaces: Operation not permitted; %s",
-                  (flags & CLONE_NEWUSER) != 0 ? "allow user namespaces to this user (a chroot or a "
-                                                 "container's seccomp filter forbids them too)"
-                                               : "without a user namespace of its own this needs root");
+                  (flags & CLONE_NEWUSER) != 0
+                      ? "allow user namespaces to this user (a chroot or a container's seccomp filter forbids them too)"
+                      : "without a user namespace of its own this needs root");
     else
         error_system(error, "can't make namespaces (flags %#x)", (unsigned)flags);
     return -1;
@@ -96,8 +93,7 @@ bool namespaces_map_ids(pid_t pid, uid_t inside, struct error *error)
     } else {
         snprintf(uids, sizeof uids, "%u %u 1", (unsigned)inside, (unsigned)geteuid());
         snprintf(gids, sizeof gids, "%u %u 1", (unsigned)inside, (unsigned)getegid());
-        /* The kernel wants this before the gid map of who may not map groups: dropping a group could open a
-         * file. */
+        /* The kernel wants this before the gid map of who may not map groups: dropping a group could open a file. */
         if (!write_process_file(pid, "setgroups", "deny", error))
             return false;
     }
@@ -115,8 +111,7 @@ static bool drop_groups(struct error *error)
     char state[16] = "";
     if (setgroups(0, NULL) == 0 || getgroups(0, NULL) == 0)
         return true;
-    if (errno == EPERM && file_read("/proc/self/setgroups", state, sizeof state) &&
-        strncmp(state, "deny", 4) == 0)
+    if (errno == EPERM && file_read("/proc/self/setgroups", state, sizeof state) && strncmp(state, "deny", 4) == 0)
         return true;
     return error_system(error, "can't drop the supplementary groups");
 }
@@ -129,8 +124,8 @@ static bool become_only_user(struct error *error)
     snprintf(gids, sizeof gids, "%d %u 1", USER_ID, (unsigned)getegid());
     if (unshare(CLONE_NEWUSER) != 0)
         return error_system(error, "can't make a user namespace for uid %d", USER_ID);
-    return file_write("/proc/self/setgroups", "deny", error) &&
-           file_write("/proc/self/uid_map", uids, error) && file_write("/proc/self/gid_map", gids, error);
+    return file_write("/proc/self/setgroups", "deny", error) && file_write("/proc/self/uid_map", uids, error) &&
+           file_write("/proc/self/gid_map", gids, error);
 }
 
 bool namespaces_become(enum principal principal, int user_namespace, struct error *error)

@@ -1,7 +1,6 @@
 /*
- * See namespaces_preflight in namespaces.h: the settings first, because they name the remedy; then a real
- * try, because a setting that allows it proves nothing (seccomp filters, chroots and security modules have no
- * setting).
+ * See namespaces_preflight in namespaces.h: the settings first, because they name the remedy; then a real try, because a
+ * setting that allows it proves nothing (seccomp filters, chroots and security modules have no setting).
  */
 #include "namespaces.h"
 
@@ -57,15 +56,14 @@ bool namespaces_preflight(const char *proc, struct error *error)
                          "user namespaces are off here (user.max_user_namespaces is 0): sudo sysctl -w "
                          "user.max_user_namespaces=15000");
     if (!privileged && setting(proc, "kernel/unprivileged_userns_clone") == 0)
-        return error_set(error, ERROR_HOST,
-                         "user namespaces are off for ordinary users (kernel.unprivileged_userns_clone is "
-                         "0): sudo sysctl -w "
-                         "kernel.unprivileged_userns_clone=1");
-    if (!privileged && setting(proc, "kernel/apparmor_restrict_unprivileged_userns") == 1 &&
-        !has_profile(proc))
-        return error_set(error, ERROR_HOST,
-                         "AppArmor keeps user namespaces from ordinary users: sudo sysctl -w "
-                         "kernel.apparmor_restrict_unprivileged_userns=0, or give this program a profile "
-                         "with \"userns,\"");
+        return error_set(
+            error, ERROR_HOST,
+            "user namespaces are off for ordinary users (kernel.unprivileged_userns_clone is 0): sudo sysctl -w "
+            "kernel.unprivileged_userns_clone=1");
+    if (!privileged && setting(proc, "kernel/apparmor_restrict_unprivileged_userns") == 1 && !has_profile(proc))
+        return error_set(
+            error, ERROR_HOST,
+            "AppArmor keeps user namespaces from ordinary users: sudo sysctl -w "
+            "kernel.apparmor_restrict_unprivileged_userns=0, or give this program a profile with \"userns,\"");
     return try_namespaces(error);
 }

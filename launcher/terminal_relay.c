@@ -1,11 +1,11 @@
 /*
- * See terminal_relay.h. This side's terminal is raw while the bottle runs: every key, Ctrl-C included, is a
- * byte for the bottle's terminal, whose line discipline makes signals of it for the processes inside. So job
- * control works in there, and nothing in there holds a descriptor of the real terminal.
+ * See terminal_relay.h. This side's terminal is raw while the bottle runs: every key, Ctrl-C included, is a byte for the
+ * bottle's terminal, whose line discipline makes signals of it for the processes inside. So job control works in there, and
+ * nothing in there holds a descriptor of the real terminal.
  *
- * Nothing here blocks: the output terminal is opened a second time for that (setting O_NONBLOCK on the one
- * that the shell holds too would break the shell), and a side is read only when its buffer is empty. A
- * terminal that shows nothing (Ctrl-S) can therefore not keep `bottle` from ending.
+ * Nothing here blocks: the output terminal is opened a second time for that (setting O_NONBLOCK on the one that the shell
+ * holds too would break the shell), and a side is read only when its buffer is empty. A terminal that shows nothing (Ctrl-S)
+ * can therefore not keep `bottle` from ending.
  */
 #include "terminal_relay.h"
 
@@ -63,8 +63,7 @@ bool terminal_relay_open(struct terminal_relay *relay, int master, struct error 
 void terminal_relay_prepare(const struct terminal_relay *relay, struct pollfd events[TERMINAL_RELAY_EVENTS])
 {
     bool input_pending = relay->in_start < relay->in_end, output_pending = relay->out_start < relay->out_end;
-    /* poll reports a hang-up whether it was asked for or not, so who isn't wanted is left out by a negative
-     * descriptor. */
+    /* poll reports a hang-up whether it was asked for or not, so who isn't wanted is left out by a negative descriptor. */
     events[INPUT] = (struct pollfd){ .fd = input_pending ? -1 : relay->input, .events = POLLIN };
     short wanted = (short)((output_pending ? 0 : POLLIN) | (input_pending ? POLLOUT : 0));
     events[MASTER] = (struct pollfd){ .fd = wanted != 0 ? relay->master : -1, .events = wanted };

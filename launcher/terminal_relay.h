@@ -22,9 +22,9 @@ struct terminal_relay {
     unsigned in_start, in_end, out_start, out_end;
 };
 
-#define TERMINAL_RELAY_NONE                                                                                  \
-    {                                                                                                        \
-        .master = -1, .input = -1, .output = -1, .opened = -1                                                \
+#define TERMINAL_RELAY_NONE                                                                                            \
+    {                                                                                                                  \
+        .master = -1, .input = -1, .output = -1, .opened = -1                                                          \
     }
 
 /* True if one of the standard streams is a terminal. */

@@ -33,8 +33,7 @@ static bool ip_parse(const char *text, size_t size, struct address *address)
     literal[digits] = '\0';
 
     address->family = memchr(literal, ':', digits) != NULL ? AF_INET6 : AF_INET;
-    if (percent != NULL &&
-        (address->family != AF_INET6 || !scope_parse(percent + 1, size - digits - 1, address)))
+    if (percent != NULL && (address->family != AF_INET6 || !scope_parse(percent + 1, size - digits - 1, address)))
         return false;
     return inet_pton(address->family, literal, address->ip) == 1;
 }

@@ -52,8 +52,7 @@ static uint64_t list_waits(struct attempt *attempts, size_t count, struct pollfd
     uint64_t wake = 0;
     for (size_t i = 0; i < count; i++) {
         const struct attempt *attempt = &attempts[i];
-        waits[i + 1] =
-            (struct pollfd){ .fd = attempt->ended ? -1 : attempt->socket, .events = attempt->events };
+        waits[i + 1] = (struct pollfd){ .fd = attempt->ended ? -1 : attempt->socket, .events = attempt->events };
         if (!attempt->ended && (wake == 0 || attempt->wake < wake))
             wake = attempt->wake;
     }

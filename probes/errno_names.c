@@ -12,9 +12,9 @@
 
 #define ERRNO_MOST 4095 /* the largest value a system call can return */
 
-#define NAME(symbol)                                                                                         \
-    {                                                                                                        \
-        symbol, #symbol                                                                                      \
+#define NAME(symbol)                                                                                                   \
+    {                                                                                                                  \
+        symbol, #symbol                                                                                                \
     }
 static const struct {
     int number;

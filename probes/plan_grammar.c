@@ -65,8 +65,7 @@ static const char *parse_head(const char *line, size_t size, struct probe_plan *
     uint64_t count, deadline, repeats, port;
     if (!fields_split(line, size, field, 11) || !field_is(field[0], "BGP1") || !field_is(field[1], "plan"))
         return "the first line is no plan line of version BGP1";
-    if (!field_is_hex(field[2], RUN_ID_DIGITS, RUN_ID_DIGITS) ||
-        !field_copy(field[2], plan->run, sizeof plan->run))
+    if (!field_is_hex(field[2], RUN_ID_DIGITS, RUN_ID_DIGITS) || !field_copy(field[2], plan->run, sizeof plan->run))
         return "the run id is not 32 lower-case hex digits";
     plan->root = field_is(field[3], "root");
     if (!plan->root && !field_is(field[3], "user"))
@@ -196,20 +195,17 @@ static bool head_writable(const struct probe_plan *plan)
         return false;
     return field_is_hex((struct field){ plan->run, strlen(plan->run) }, RUN_ID_DIGITS, RUN_ID_DIGITS) &&
            plan->count >= 1 && plan->count <= PLAN_ATTEMPTS_MAX && plan->deadline_milliseconds >= 1 &&
-           plan->deadline_milliseconds <= DEADLINE_MOST && plan->repeats >= 1 &&
-           plan->repeats <= REPEATS_MOST;
+           plan->deadline_milliseconds <= DEADLINE_MOST && plan->repeats >= 1 && plan->repeats <= REPEATS_MOST;
 }
 
-static bool attempt_writable(const struct planned_attempt *attempt, unsigned seq,
-                             const uint8_t mask[NONCE_BYTES])
+static bool attempt_writable(const struct planned_attempt *attempt, unsigned seq, const uint8_t mask[NONCE_BYTES])
 {
     return attempt->seq == seq && attempt->vector >= 1 && attempt->vector <= 999 &&
            (unsigned)attempt->mechanism < MECHANISMS && !is_zero(mask, NONCE_BYTES) &&
            target_fits(attempt->mechanism, attempt->address, strlen(attempt->address), attempt->port);
 }
 
-size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text,
-                   size_t capacity)
+size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text, size_t capacity)
 {
     struct writer writer = { .text = text, .capacity = capacity };
     char first[33], last[33], digest[65], id[8];
@@ -217,9 +213,9 @@ size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_B
         return 0;
     encode_hex(plan->first_challenge, sizeof plan->first_challenge, first);
     encode_hex(plan->last_challenge, sizeof plan->last_challenge, last);
-    write_line(&writer, "BGP1 plan %s %s %u %u %u %s %u %s %s\n", plan->run, plan->root ? "root" : "user",
-               plan->count, plan->deadline_milliseconds, plan->repeats,
-               plan->has_door ? plan->door_host : "-", plan->door_port, first, last);
+    write_line(&writer, "BGP1 plan %s %s %u %u %u %s %u %s %s\n", plan->run, plan->root ? "root" : "user", plan->count,
+               plan->deadline_milliseconds, plan->repeats, plan->has_door ? plan->door_host : "-", plan->door_port,
+               first, last);
 
     for (unsigned i = 0; i < plan->count; i++) {
         const struct planned_attempt *attempt = &plan->attempts[i];
@@ -232,9 +228,8 @@ size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_B
         encode_hex(masks[i], NONCE_BYTES, mask_digits);
         encode_hex(masked, NONCE_BYTES, masked_digits);
         vector_format_id(attempt->vector, id);
-        write_line(&writer, "BGP1 attempt %u %s %s %s %u %s %s\n", attempt->seq, id,
-                   mechanism_name(attempt->mechanism), attempt->address, attempt->port, mask_digits,
-                   masked_digits);
+        write_line(&writer, "BGP1 attempt %u %s %s %s %u %s %s\n", attempt->seq, id, mechanism_name(attempt->mechanism),
+                   attempt->address, attempt->port, mask_digits, masked_digits);
     }
     if (writer.failed)
         return 0;

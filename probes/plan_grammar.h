@@ -61,7 +61,6 @@ bool plan_parse(const char *text, size_t size, struct probe_plan *plan, const ch
 /* Writes the plan in the grammar above into `text`; `masks` gives one random 16-byte mask an attempt (the
  * plan's own `nonce` fields are masked with it). Returns the length, or 0 if `capacity` is too small or a
  * field is not writable in the grammar. */
-size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text,
-                   size_t capacity);
+size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_BYTES], char *text, size_t capacity);
 
 #endif

@@ -15,9 +15,8 @@
 #define FIELDS_MAX 9
 
 static const char *const stage_words[STAGES] = {
-    [STAGE_TARGET] = "target",     [STAGE_SOCKET] = "socket", [STAGE_CONNECT] = "connect",
-    [STAGE_SEND] = "send",         [STAGE_SENT] = "sent",     [STAGE_ANSWERED] = "answered",
-    [STAGE_DEADLINE] = "deadline",
+    [STAGE_TARGET] = "target", [STAGE_SOCKET] = "socket",     [STAGE_CONNECT] = "connect",   [STAGE_SEND] = "send",
+    [STAGE_SENT] = "sent",     [STAGE_ANSWERED] = "answered", [STAGE_DEADLINE] = "deadline",
 };
 
 const char *stage_name(enum stage stage)
@@ -79,8 +78,8 @@ static bool parse_hello(const struct field *fields, struct record *record)
     uint64_t uid;
     if (!field_is_hex(fields[0], RUN_ID_DIGITS, RUN_ID_DIGITS) ||
         !read_small(fields[1], PLAN_ATTEMPTS_MAX + 2, &record->hello.count) ||
-        !field_decimal(fields[2], UINT32_MAX, &uid) || !is_kernel_release(fields[3]) ||
-        !is_boot_id(fields[4]) || !is_digest(fields[5]))
+        !field_decimal(fields[2], UINT32_MAX, &uid) || !is_kernel_release(fields[3]) || !is_boot_id(fields[4]) ||
+        !is_digest(fields[5]))
         return false;
     record->hello.uid = (uint32_t)uid;
     return field_copy(fields[0], record->hello.run, sizeof record->hello.run) &&
@@ -109,9 +108,8 @@ static bool parse_did(const struct field *fields, struct record *record)
         stage++;
     if (stage == STAGES || !read_small(fields[0], ACT_LAST, &did->seq) ||
         !read_optional(fields[2], did->error, sizeof did->error) ||
-        (did->error[0] != '\0' && errno_value(did->error) == 0) ||
-        !field_decimal(fields[3], UINT32_MAX, &sent) || !field_decimal(fields[4], UINT32_MAX, &received) ||
-        !field_decimal(fields[5], UINT64_MAX, &did->microseconds) ||
+        (did->error[0] != '\0' && errno_value(did->error) == 0) || !field_decimal(fields[3], UINT32_MAX, &sent) ||
+        !field_decimal(fields[4], UINT32_MAX, &received) || !field_decimal(fields[5], UINT64_MAX, &did->microseconds) ||
         (!field_is(fields[6], "-") && !field_is_hex(fields[6], 1, 64)))
         return false;
     did->stage = (enum stage)stage;
@@ -123,8 +121,7 @@ static bool parse_did(const struct field *fields, struct record *record)
 static bool parse_bye(const struct field *fields, struct record *record)
 {
     return read_small(fields[0], PLAN_ATTEMPTS_MAX + 2, &record->bye.tried) &&
-           read_small(fields[1], PLAN_ATTEMPTS_MAX + 2, &record->bye.done) &&
-           field_is_hex(fields[2], 64, 64) &&
+           read_small(fields[1], PLAN_ATTEMPTS_MAX + 2, &record->bye.done) && field_is_hex(fields[2], 64, 64) &&
            field_copy(fields[2], record->bye.digest, sizeof record->bye.digest);
 }
 
@@ -145,8 +142,7 @@ bool record_parse(const char *line, size_t size, struct record *record)
     if (size + 1 > RECORD_LINE_MAX)
         return false;
     for (unsigned kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
-        if (!fields_split(line, size, fields, kinds[kind].fields + 2) ||
-            !field_is(fields[1], kinds[kind].word))
+        if (!fields_split(line, size, fields, kinds[kind].fields + 2) || !field_is(fields[1], kinds[kind].word))
             continue;
         *record = (struct record){ .kind = (enum record_kind)kind };
         return field_is(fields[0], "BG1") && kinds[kind].parse(fields + 2, record);
@@ -164,9 +160,8 @@ static int write_line(const struct record *record, char line[RECORD_LINE_MAX])
     char id[8] = "door";
     switch (record->kind) {
     case RECORD_HELLO:
-        return snprintf(line, RECORD_LINE_MAX, "BG1 hello %s %u %u %s %s %s\n", record->hello.run,
-                        record->hello.count, record->hello.uid, record->hello.kernel, record->hello.boot_id,
-                        record->hello.digest);
+        return snprintf(line, RECORD_LINE_MAX, "BG1 hello %s %u %u %s %s %s\n", record->hello.run, record->hello.count,
+                        record->hello.uid, record->hello.kernel, record->hello.boot_id, record->hello.digest);
     case RECORD_TRY:
         if (record->attempt.vector != RECORD_DOOR)
             vector_format_id(record->attempt.vector, id);
@@ -175,8 +170,7 @@ static int write_line(const struct record *record, char line[RECORD_LINE_MAX])
     case RECORD_DID:
         return snprintf(line, RECORD_LINE_MAX, "BG1 did %u %s %s %u %u %llu %s\n", record->did.seq,
                         stage_name(record->did.stage), or_dash(record->did.error), record->did.sent,
-                        record->did.received, (unsigned long long)record->did.microseconds,
-                        or_dash(record->did.proof));
+                        record->did.received, (unsigned long long)record->did.microseconds, or_dash(record->did.proof));
     case RECORD_BYE:
         return snprintf(line, RECORD_LINE_MAX, "BG1 bye %u %u %s\n", record->bye.tried, record->bye.done,
                         record->bye.digest);

@@ -51,15 +51,13 @@ void recorder_write(struct recorder *recorder, const struct record *record)
 
 void recorder_try(struct recorder *recorder, uint16_t seq, uint16_t vector)
 {
-    struct record record = { .kind = RECORD_TRY,
-                             .attempt = { .seq = seq, .vector = vector, .root = recorder->root } };
+    struct record record = { .kind = RECORD_TRY, .attempt = { .seq = seq, .vector = vector, .root = recorder->root } };
     recorder_write(recorder, &record);
 }
 
 bool recorder_bye(struct recorder *recorder)
 {
-    struct record record = { .kind = RECORD_BYE,
-                             .bye = { .tried = recorder->tried, .done = recorder->done } };
+    struct record record = { .kind = RECORD_BYE, .bye = { .tried = recorder->tried, .done = recorder->done } };
     struct sha256 lines = recorder->hash;
     sha256_end_hex(&lines, record.bye.digest);
     recorder_write(recorder, &record);

@@ -22,8 +22,7 @@ static const struct {
 };
 
 static const char *const family_words[FAMILIES] = {
-    [FAMILY_LOOPBACK] = "loopback",   [FAMILY_LAN] = "lan",
-    [FAMILY_METADATA] = "metadata",   [FAMILY_DNS] = "dns",
+    [FAMILY_LOOPBACK] = "loopback",   [FAMILY_LAN] = "lan", [FAMILY_METADATA] = "metadata", [FAMILY_DNS] = "dns",
     [FAMILY_TRANSPORT] = "transport", [FAMILY_IPC] = "ipc",
 };
 

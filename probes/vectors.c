@@ -10,18 +10,18 @@
  */
 #include "vectors.h"
 
-#define BOTH(...)                                                                                            \
-    { MECHANISM_TCP, __VA_ARGS__ },                                                                          \
-    {                                                                                                        \
-        MECHANISM_UDP, __VA_ARGS__                                                                           \
+#define BOTH(...)                                                                                                      \
+    { MECHANISM_TCP, __VA_ARGS__ },                                                                                    \
+    {                                                                                                                  \
+        MECHANISM_UDP, __VA_ARGS__                                                                                     \
     }
-#define TARGETS(...)                                                                                         \
-    (const struct vector_target[])                                                                           \
-    {                                                                                                        \
-        __VA_ARGS__,                                                                                         \
-        {                                                                                                    \
-            .address = NULL                                                                                  \
-        }                                                                                                    \
+#define TARGETS(...)                                                                                                   \
+    (const struct vector_target[])                                                                                     \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            .address = NULL                                                                                            \
+        }                                                                                                              \
     }
 
 const struct vector vectors[] = {
@@ -32,9 +32,8 @@ const struct vector vectors[] = {
       .witness = WITNESS_CAPTURE | WITNESS_TCP,
       .targets = TARGETS(BOTH("127.9.9.9", NULL, 0), BOTH("0.0.0.0", "127.0.0.1", 0), BOTH("::", "::1", 0)),
       .source = "smolvm PR 1060, \"unspecified\" addresses",
-      .remedy =
-          "give the bottle a loopback of its own, and deny 127.0.0.0/8, 0.0.0.0/8, ::1 and :: where the "
-          "engine dials for it" },
+      .remedy = "give the bottle a loopback of its own, and deny 127.0.0.0/8, 0.0.0.0/8, ::1 and :: where the "
+                "engine dials for it" },
     { .id = 22,
       .title = "The host by its own LAN address (hairpin)",
       .family = FAMILY_LOOPBACK,
@@ -61,8 +60,7 @@ const struct vector vectors[] = {
       .family = FAMILY_LAN,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_TCP | WITNESS_UDP,
-      .targets = TARGETS(BOTH("@neighbour6", NULL, 0), BOTH("@gateway6", NULL, 0),
-                         BOTH("fd12:3456:789a::1", NULL, 0)),
+      .targets = TARGETS(BOTH("@neighbour6", NULL, 0), BOTH("@gateway6", NULL, 0), BOTH("fd12:3456:789a::1", NULL, 0)),
       .source = "RFC 4861, RFC 4193",
       .remedy = "filter IPv6 exactly as IPv4 (fc00::/7 and fe80::/10 too), or switch it off in the bottle's "
                 "network" },
@@ -79,50 +77,44 @@ const struct vector vectors[] = {
       .family = FAMILY_DNS,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_DNS_UDP,
-      .targets =
-          TARGETS({ MECHANISM_DNS_UDP, "8.8.8.8", NULL, 53 }, { MECHANISM_DNS_UDP, "1.1.1.1", NULL, 53 },
-                  { MECHANISM_DNS_UDP, "9.9.9.9", NULL, 53 }, { MECHANISM_DNS_UDP, "@gateway4", NULL, 53 },
-                  { MECHANISM_DNS_UDP, "2001:4860:4860::8888", NULL, 53 },
-                  { MECHANISM_DNS_UDP, "2606:4700:4700::1111", NULL, 53 }),
+      .targets = TARGETS({ MECHANISM_DNS_UDP, "8.8.8.8", NULL, 53 }, { MECHANISM_DNS_UDP, "1.1.1.1", NULL, 53 },
+                         { MECHANISM_DNS_UDP, "9.9.9.9", NULL, 53 }, { MECHANISM_DNS_UDP, "@gateway4", NULL, 53 },
+                         { MECHANISM_DNS_UDP, "2001:4860:4860::8888", NULL, 53 },
+                         { MECHANISM_DNS_UDP, "2606:4700:4700::1111", NULL, 53 }),
       .source = "gh-aw, tests of its list of DNS servers",
-      .remedy =
-          "drop UDP port 53 from the bottle to everything, or to everything but one filtering resolver" },
+      .remedy = "drop UDP port 53 from the bottle to everything, or to everything but one filtering resolver" },
     { .id = 49,
       .title = "DNS over TCP to any resolver",
       .family = FAMILY_DNS,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_DNS_TCP,
-      .targets =
-          TARGETS({ MECHANISM_DNS_TCP, "8.8.8.8", NULL, 53 }, { MECHANISM_DNS_TCP, "1.1.1.1", NULL, 53 },
-                  { MECHANISM_DNS_TCP, "9.9.9.9", NULL, 53 }, { MECHANISM_DNS_TCP, "@gateway4", NULL, 53 },
-                  { MECHANISM_DNS_TCP, "2001:4860:4860::8888", NULL, 53 },
-                  { MECHANISM_DNS_TCP, "2606:4700:4700::1111", NULL, 53 }),
+      .targets = TARGETS({ MECHANISM_DNS_TCP, "8.8.8.8", NULL, 53 }, { MECHANISM_DNS_TCP, "1.1.1.1", NULL, 53 },
+                         { MECHANISM_DNS_TCP, "9.9.9.9", NULL, 53 }, { MECHANISM_DNS_TCP, "@gateway4", NULL, 53 },
+                         { MECHANISM_DNS_TCP, "2001:4860:4860::8888", NULL, 53 },
+                         { MECHANISM_DNS_TCP, "2606:4700:4700::1111", NULL, 53 }),
       .source = "smolvm, TCP/53 tests (1.2.5 and later forward it)",
-      .remedy =
-          "drop TCP port 53 from the bottle as well as UDP; an engine's DNS exception often covers both" },
+      .remedy = "drop TCP port 53 from the bottle as well as UDP; an engine's DNS exception often covers both" },
     { .id = 54,
       .title = "A tunnel of names through the resolver the bottle was given",
       .family = FAMILY_DNS,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_DNS_UDP | WITNESS_DNS_TCP,
-      .targets = TARGETS(
-          { MECHANISM_DNS_UDP, "@resolver4", NULL, 53 }, { MECHANISM_DNS_TCP, "@resolver4", NULL, 53 },
-          { MECHANISM_DNS_UDP, "@resolver6", NULL, 53 }, { MECHANISM_DNS_TCP, "@resolver6", NULL, 53 }),
+      .targets = TARGETS({ MECHANISM_DNS_UDP, "@resolver4", NULL, 53 }, { MECHANISM_DNS_TCP, "@resolver4", NULL, 53 },
+                         { MECHANISM_DNS_UDP, "@resolver6", NULL, 53 }, { MECHANISM_DNS_TCP, "@resolver6", NULL, 53 }),
       .source = "glovebox PR 3620; inspect_k8s documentation; CVE-2025-55284",
-      .remedy =
-          "give the bottle no resolver, or one that answers only the allowed names and forwards no other: a "
-          "name that doesn't exist is delivered all the same" },
+      .remedy = "give the bottle no resolver, or one that answers only the allowed names and forwards no other: a "
+                "name that doesn't exist is delivered all the same" },
     { .id = 61,
       .title = "TCP to any public or private address",
       .family = FAMILY_TRANSPORT,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_TCP,
-      .targets = TARGETS({ MECHANISM_TCP, "192.0.2.22", NULL, 22 },
-                         { MECHANISM_TCP, "198.51.100.25", NULL, 25 }, { MECHANISM_TCP, "8.8.4.4", NULL, 80 },
-                         { MECHANISM_TCP, "1.0.0.1", NULL, 443 }, { MECHANISM_TCP, "203.0.113.61", NULL, 0 },
-                         { MECHANISM_TCP, "9.9.9.10", NULL, 0 }, { MECHANISM_TCP, "10.61.61.61", NULL, 0 },
-                         { MECHANISM_TCP, "2606:4700:4700::1001", NULL, 443 },
-                         { MECHANISM_TCP, "2001:db8:61::*", NULL, 0 }),
+      .targets =
+          TARGETS({ MECHANISM_TCP, "192.0.2.22", NULL, 22 }, { MECHANISM_TCP, "198.51.100.25", NULL, 25 },
+                  { MECHANISM_TCP, "8.8.4.4", NULL, 80 }, { MECHANISM_TCP, "1.0.0.1", NULL, 443 },
+                  { MECHANISM_TCP, "203.0.113.61", NULL, 0 }, { MECHANISM_TCP, "9.9.9.10", NULL, 0 },
+                  { MECHANISM_TCP, "10.61.61.61", NULL, 0 }, { MECHANISM_TCP, "2606:4700:4700::1001", NULL, 443 },
+                  { MECHANISM_TCP, "2001:db8:61::*", NULL, 0 }),
       .source = "baseline of every isolation test",
       .remedy = "deny all by default and allow the door alone: by address and port, in both families" },
     { .id = 62,
@@ -134,8 +126,7 @@ const struct vector vectors[] = {
           { MECHANISM_UDP, "1.0.0.1", NULL, 123 }, { MECHANISM_UDP, "8.8.4.4", NULL, 443 },
           { MECHANISM_UDP, "203.0.113.62", NULL, 0 }, { MECHANISM_UDP, "2001:db8:62::*", NULL, 0 },
           { MECHANISM_UDP_SENDTO, "9.9.9.10", NULL, 123 }, { MECHANISM_UDP_SENDTO, "203.0.113.62", NULL, 0 },
-          { MECHANISM_UDP_SENDTO, "10.62.62.62", NULL, 0 },
-          { MECHANISM_UDP_SENDTO, "2001:db8:62::*", NULL, 0 }),
+          { MECHANISM_UDP_SENDTO, "10.62.62.62", NULL, 0 }, { MECHANISM_UDP_SENDTO, "2001:db8:62::*", NULL, 0 }),
       .source = "boxlite, UDP probe",
       .remedy = "deny UDP by default as well as TCP; a proxy for TCP alone leaves it open" },
     { .id = 64,
@@ -143,10 +134,9 @@ const struct vector vectors[] = {
       .family = FAMILY_TRANSPORT,
       .core = true,
       .witness = WITNESS_CAPTURE | WITNESS_ICMP,
-      .targets = TARGETS({ MECHANISM_ICMP_ECHO, "198.51.100.64", NULL, 0 },
-                         { MECHANISM_ICMP_ECHO, "@neighbour4", NULL, 0 },
-                         { MECHANISM_ICMP_ECHO, "2001:db8:64::1", NULL, 0 },
-                         { MECHANISM_ICMP_ECHO, "@neighbour6", NULL, 0 }),
+      .targets =
+          TARGETS({ MECHANISM_ICMP_ECHO, "198.51.100.64", NULL, 0 }, { MECHANISM_ICMP_ECHO, "@neighbour4", NULL, 0 },
+                  { MECHANISM_ICMP_ECHO, "2001:db8:64::1", NULL, 0 }, { MECHANISM_ICMP_ECHO, "@neighbour6", NULL, 0 }),
       .source = "MITRE ATT&CK T1095; microsandbox, ICMP relay",
       .remedy = "deny ICMP and ICMPv6 echo from the bottle, or close its net.ipv4.ping_group_range and take "
                 "CAP_NET_RAW away" },

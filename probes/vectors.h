@@ -31,15 +31,7 @@ bool mechanism_find(const char *name, enum mechanism *mechanism);
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP, TRANSPORT_UNIX };
 enum transport mechanism_transport(enum mechanism mechanism);
 
-enum vector_family {
-    FAMILY_LOOPBACK,
-    FAMILY_LAN,
-    FAMILY_METADATA,
-    FAMILY_DNS,
-    FAMILY_TRANSPORT,
-    FAMILY_IPC,
-    FAMILIES
-};
+enum vector_family { FAMILY_LOOPBACK, FAMILY_LAN, FAMILY_METADATA, FAMILY_DNS, FAMILY_TRANSPORT, FAMILY_IPC, FAMILIES };
 const char *vector_family_name(enum vector_family family); /* "loopback", "lan", ... */
 
 /* Who can catch it. Silence means something only while each of these is known to hear. */

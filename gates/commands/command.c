@@ -25,13 +25,11 @@ void command_print_help(const struct command *command)
         printf("\n%s\n", command->details);
 }
 
-static const struct command_option *find_option(const struct command *command, const char *word,
-                                                size_t length)
+static const struct command_option *find_option(const struct command *command, const char *word, size_t length)
 {
     for (size_t i = 0; i < command->option_count; i++) {
         const struct command_option *option = &command->options[i];
-        if (length > 2 && strlen(option->name) == length - 2 &&
-            strncmp(word + 2, option->name, length - 2) == 0)
+        if (length > 2 && strlen(option->name) == length - 2 && strncmp(word + 2, option->name, length - 2) == 0)
             return option;
         if (length == 2 && word[1] == option->letter && option->letter != 0)
             return option;
@@ -59,14 +57,14 @@ bool command_parse(const struct command *command, int argc, char **argv, void *s
         const char *word = argv[i];
         if (word[0] != '-' || word[1] == '\0')
             return error_set(error, ERROR_USAGE,
-                             "%s takes no operand, but \"%.80s\" was given; see bottle-gate %s --help",
-                             command->name, word, command->name);
+                             "%s takes no operand, but \"%.80s\" was given; see bottle-gate %s --help", command->name,
+                             word, command->name);
         const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
         size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
         const struct command_option *option = find_option(command, word, length);
         if (option == NULL)
-            return error_set(error, ERROR_USAGE, "%s has no option %.80s; see bottle-gate %s --help",
-                             command->name, word, command->name);
+            return error_set(error, ERROR_USAGE, "%s has no option %.80s; see bottle-gate %s --help", command->name,
+                             word, command->name);
         unsigned long long bit = 1ull << (option - command->options);
         if (seen & bit)
             return error_set(error, ERROR_USAGE, "--%s was given twice", option->name);
@@ -76,8 +74,7 @@ bool command_parse(const struct command *command, int argc, char **argv, void *s
             return error_set(error, ERROR_USAGE, "--%s takes no value", option->name);
         if (option->argument != NULL && argument == NULL) {
             if (i + 1 == argc)
-                return error_set(error, ERROR_USAGE, "--%s needs a value: %s", option->name,
-                                 option->argument);
+                return error_set(error, ERROR_USAGE, "--%s needs a value: %s", option->name, option->argument);
             argument = argv[++i];
         }
         if (!option->take(settings, argument, error))
@@ -102,8 +99,7 @@ bool command_split(const char *list, const char *option,
         if (length == 0)
             return error_set(error, ERROR_USAGE, "--%s has an empty entry in \"%.80s\"", option, list);
         if (length >= sizeof piece)
-            return error_set(error, ERROR_USAGE, "--%s has an entry that is too long: \"%.60s...\"", option,
-                             start);
+            return error_set(error, ERROR_USAGE, "--%s has an entry that is too long: \"%.60s...\"", option, start);
         memcpy(piece, start, length);
         piece[length] = '\0';
         if (!each(settings, piece, error))

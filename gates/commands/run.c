@@ -65,8 +65,8 @@ static int report_on(const struct run *run, const struct run_settings *settings)
     }
     if (!settings->format->write(run, &style, stdout)) {
         error_set(&error, ERROR_BROKEN,
-                  "can't write the report to standard output (%s): the verdict %s is not told in full",
-                  strerror(errno), run_verdict_name(run->verdict));
+                  "can't write the report to standard output (%s): the verdict %s is not told in full", strerror(errno),
+                  run_verdict_name(run->verdict));
         int status = command_fail(&error);
         return run->verdict == RUN_FAIL ? EXIT_FAIL : status;
     }

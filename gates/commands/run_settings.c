@@ -15,8 +15,7 @@ static bool take_site(void *settings, const char *argument, struct error *error)
 {
     (void)settings;
     if (strcmp(argument, "sealed") != 0)
-        return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; this version has: sealed",
-                         argument);
+        return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; this version has: sealed", argument);
     return true;
 }
 
@@ -61,12 +60,10 @@ static bool take_timeout(void *settings, const char *argument, struct error *err
     char *unit;
     double number = strtod(argument, &unit);
     double milliseconds = strcmp(unit, "ms") == 0 ? number : number * 1000;
-    bool well_formed =
-        unit != argument && (*unit == '\0' || strcmp(unit, "s") == 0 || strcmp(unit, "ms") == 0);
+    bool well_formed = unit != argument && (*unit == '\0' || strcmp(unit, "s") == 0 || strcmp(unit, "ms") == 0);
     if (!well_formed || !(milliseconds >= 100 && milliseconds <= 600000))
         return error_set(error, ERROR_USAGE,
-                         "--timeout is a time from 100ms to 600s, like 2, 2s or 500ms; not \"%.40s\"",
-                         argument);
+                         "--timeout is a time from 100ms to 600s, like 2, 2s or 500ms; not \"%.40s\"", argument);
     ((struct run_settings *)settings)->options.deadline_milliseconds = (uint32_t)milliseconds;
     return true;
 }
@@ -91,8 +88,7 @@ static bool take_format(void *settings, const char *argument, struct error *erro
 {
     const struct report_format *format = report_find(argument);
     if (format == NULL)
-        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: pretty, json",
-                         argument);
+        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: pretty, json", argument);
     ((struct run_settings *)settings)->format = format;
     return true;
 }
@@ -119,17 +115,14 @@ static bool take_quiet(void *settings, const char *argument, struct error *error
 }
 
 const struct command_option run_option_table[] = {
-    { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
-      take_backend },
+    { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)", take_backend },
     { "site", 0, "KIND", "the network world around the bottle: sealed (default)", take_site },
     { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
     { "as", 0, "WHO[,WHO]", "who tries inside: user, root (default: both)", take_principals },
-    { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)",
-      take_timeout },
-    { "self-proof", 0, "open|off",
-      "prove each way out in an open bottle too (default: open); off is never a PASS", take_self_proof },
-    { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice",
-      take_mutant },
+    { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)", take_timeout },
+    { "self-proof", 0, "open|off", "prove each way out in an open bottle too (default: open); off is never a PASS",
+      take_self_proof },
+    { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice", take_mutant },
     { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
     { "keep", 0, NULL, "keep the run's evidence, and say where", take_keep },
     { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
@@ -141,17 +134,13 @@ void run_settings_defaults(struct run_settings *settings)
 {
     const char *environment = getenv("BOT_BOTTLE_BACKEND");
     *settings = (struct run_settings){
-        .options = { .principals = { true, true },
-                     .deadline_milliseconds = 2000,
-                     .self_proof = true,
-                     .mutant = -1 },
+        .options = { .principals = { true, true }, .deadline_milliseconds = 2000, .self_proof = true, .mutant = -1 },
         .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
         .format = report_find("pretty"),
     };
 }
 
-static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index),
-                       const void *of)
+static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index), const void *of)
 {
     size_t used = 0;
     const char *name;

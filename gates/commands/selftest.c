@@ -60,8 +60,8 @@ static bool make_fault(enum fault fault, const struct selftest_settings *setting
     bool clean = residue_none(&before, left, sizeof left);
     bool good = clean && status == row->exit;
     if (!good || !settings->quiet) {
-        printf("%s %-18s %s (%s): exit %d, wanted %d; left behind: %s\n", good ? "ok    " : "not ok",
-               row->name, row->breaks, row->stage, status, row->exit, clean ? "nothing" : left);
+        printf("%s %-18s %s (%s): exit %d, wanted %d; left behind: %s\n", good ? "ok    " : "not ok", row->name,
+               row->breaks, row->stage, status, row->exit, clean ? "nothing" : left);
         if (reason[0] != '\0' && !settings->quiet)
             printf("       %s\n", reason);
     }
@@ -92,8 +92,7 @@ static int selftest_command(int argc, char **argv)
 
 const struct command command_selftest = {
     .name = "selftest",
-    .summary =
-        "Breaks the gate itself, one fault at a time: none may end in PASS, nothing may be left behind.",
+    .summary = "Breaks the gate itself, one fault at a time: none may end in PASS, nothing may be left behind.",
     .details = "Exit status: 0 every fault ended as it must, 3 one did not, 4 usage or preflight.",
     .options = options,
     .option_count = sizeof options / sizeof *options,

@@ -48,8 +48,8 @@ static void print_table(const struct run *run, const struct report_style *style,
             if (counts[verdict] == 0)
                 fprintf(stream, " %*s", widths[verdict], ".");
             else
-                fprintf(stream, " %s%*u%s", paint(style, verdict_colour((enum verdict)verdict)),
-                        widths[verdict], counts[verdict], paint(style, PLAIN));
+                fprintf(stream, " %s%*u%s", paint(style, verdict_colour((enum verdict)verdict)), widths[verdict],
+                        counts[verdict], paint(style, PLAIN));
         fputc('\n', stream);
     }
     fputc('\n', stream);
@@ -85,8 +85,7 @@ static void print_record(const struct run *run, const struct run_attempt_result 
         fprintf(stream, "               the probe left no complete record of it\n");
     else
         fprintf(stream, "               the probe got as far as `%s`%s%s, sent %u bytes, received %u\n",
-                stage_name(did->stage), did->error[0] == '\0' ? "" : " with ", did->error, did->sent,
-                did->received);
+                stage_name(did->stage), did->error[0] == '\0' ? "" : " with ", did->error, did->sent, did->received);
 }
 
 /* Does an entry with the same vector, verdict and reason stand above? Then its remedy was told. */
@@ -143,12 +142,11 @@ static void print_entry(const struct run *run, const struct report_style *style,
 
 static void print_entries(const struct run *run, const struct report_style *style, FILE *stream)
 {
-    static const enum verdict order[] = { VERDICT_ESCAPED, VERDICT_BROKEN, VERDICT_INCONCLUSIVE,
-                                          VERDICT_BLOCKED };
+    static const enum verdict order[] = { VERDICT_ESCAPED, VERDICT_BROKEN, VERDICT_INCONCLUSIVE, VERDICT_BLOCKED };
     for (size_t k = 0; k < sizeof order / sizeof *order; k++)
         for (size_t i = 0; i < run->attempt_count; i++)
-            if (run->attempts[i].judgement.verdict == order[k] &&
-                (order[k] != VERDICT_BLOCKED || style->verbose) && !told_before(run, i))
+            if (run->attempts[i].judgement.verdict == order[k] && (order[k] != VERDICT_BLOCKED || style->verbose) &&
+                !told_before(run, i))
                 print_entry(run, style, i, stream);
 }
 
@@ -183,10 +181,9 @@ static void print_verdict(const struct run *run, const struct report_style *styl
 {
     const char *colour = run->verdict == RUN_PASS ? GREEN : run->verdict == RUN_FAIL ? RED : AMBER;
     fprintf(stream, "%s%s%s  ", paint(style, colour), run_verdict_name(run->verdict), paint(style, PLAIN));
-    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s\n",
-            run->attempt_count, run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED],
-            run->counts[VERDICT_INCONCLUSIVE], run->counts[VERDICT_BROKEN],
-            (double)run->milliseconds / 1000.0);
+    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s\n", run->attempt_count,
+            run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED], run->counts[VERDICT_INCONCLUSIVE],
+            run->counts[VERDICT_BROKEN], (double)run->milliseconds / 1000.0);
     if (run->reason[0] != '\0') {
         print_safely(run->reason, stream);
         fputc('\n', stream);
@@ -200,8 +197,7 @@ bool report_pretty(const struct run *run, const struct report_style *style, FILE
         fprintf(stream, "bottle-gate %s  backend %s%s%s  site sealed  principals%s%s\n\n", BOTTLE_VERSION,
                 options->backend->name, options->mutant >= 0 ? " without fence " : "",
                 options->mutant >= 0 ? options->backend->fences[options->mutant].name : "",
-                options->principals[PRINCIPAL_USER] ? " user" : "",
-                options->principals[PRINCIPAL_ROOT] ? " root" : "");
+                options->principals[PRINCIPAL_USER] ? " user" : "", options->principals[PRINCIPAL_ROOT] ? " root" : "");
         print_table(run, style, stream);
         print_entries(run, style, stream);
         print_not_proved(run, style, stream);

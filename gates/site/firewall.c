@@ -32,20 +32,19 @@ static bool load(const char *where, const char *rules, struct error *error)
     /* libnftables ends the process if it can't have its socket: ask first. */
     cleanup_close int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (probe < 0)
-        return error_set(
-            error, ERROR_HOST,
-            "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (" MODULES
-            ") or boot a kernel that has it",
-            where, strerror(errno));
+        return error_set(error, ERROR_HOST,
+                         "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (" MODULES
+                         ") or boot a kernel that has it",
+                         where, strerror(errno));
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (nft == NULL)
         return error_set(error, ERROR_SYSTEM, "can't start libnftables: out of memory");
-    bool loaded = nft_ctx_buffer_error(nft) == 0 && nft_ctx_buffer_output(nft) == 0 &&
-                  nft_run_cmd_from_buffer(nft, rules) == 0;
+    bool loaded =
+        nft_ctx_buffer_error(nft) == 0 && nft_ctx_buffer_output(nft) == 0 && nft_run_cmd_from_buffer(nft, rules) == 0;
     if (!loaded) {
         const char *said = nft_ctx_get_error_buffer(nft);
-        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; " MODULES,
-                  where, said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "");
+        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; " MODULES, where,
+                  said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "");
     }
     nft_ctx_free(nft);
     return loaded;

@@ -99,8 +99,8 @@ void links_close(struct links *links)
     *links = (struct links){ 0 };
 }
 
-bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer,
-                    int peer_namespace, struct error *error)
+bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer, int peer_namespace,
+                    struct error *error)
 {
     struct request request;
     struct nlmsghdr *header = request_start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
@@ -119,11 +119,10 @@ bool links_add_pair(struct links *links, const char *kind, const char *name, con
     if (change(links, &request))
         return true;
     if (errno == EOPNOTSUPP)
-        return error_set(
-            error, ERROR_HOST,
-            "can't make the interfaces %s and %s: this kernel has no %s; load it (sudo modprobe %s) or "
-            "boot a kernel that has it",
-            name, peer, kind, kind);
+        return error_set(error, ERROR_HOST,
+                         "can't make the interfaces %s and %s: this kernel has no %s; load it (sudo modprobe %s) or "
+                         "boot a kernel that has it",
+                         name, peer, kind, kind);
     return error_system(error, "can't make the %s interfaces %s and %s", kind, name, peer);
 }
 
@@ -248,8 +247,7 @@ bool links_wait_until_local(struct links *links, const char *name, const char *a
     return error_set(error, ERROR_SYSTEM, "the address %s of %s did not become usable", address, name);
 }
 
-bool links_add_address(struct links *links, const char *name, const char *address, uint8_t prefix,
-                       struct error *error)
+bool links_add_address(struct links *links, const char *name, const char *address, uint8_t prefix, struct error *error)
 {
     struct literal literal;
     uint32_t index = 0;
@@ -271,8 +269,7 @@ bool links_add_route(struct links *links, const struct link_route *route, struct
 {
     struct literal destination, gateway;
     uint32_t index = 0;
-    if (!read_literal(route->destination, &destination, error) ||
-        !need_link(links, route->device, &index, error))
+    if (!read_literal(route->destination, &destination, error) || !need_link(links, route->device, &index, error))
         return false;
     if (route->gateway != NULL && !read_literal(route->gateway, &gateway, error))
         return false;
@@ -283,17 +280,15 @@ bool links_add_route(struct links *links, const struct link_route *route, struct
     message->rtm_dst_len = route->prefix;
     message->rtm_protocol = RTPROT_BOOT;
     message->rtm_type = route->local ? RTN_LOCAL : RTN_UNICAST;
-    message->rtm_scope = route->local               ? RT_SCOPE_HOST
-                         : (route->gateway != NULL) ? RT_SCOPE_UNIVERSE
-                                                    : RT_SCOPE_LINK;
+    message->rtm_scope = route->local ? RT_SCOPE_HOST : (route->gateway != NULL) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
     if (route->prefix != 0)
         mnl_attr_put(header, RTA_DST, destination.size, destination.bytes);
     if (route->gateway != NULL)
         mnl_attr_put(header, RTA_GATEWAY, gateway.size, gateway.bytes);
     mnl_attr_put_u32(header, RTA_OIF, index);
     mnl_attr_put_u32(header, RTA_TABLE, route->table != 0 ? route->table : RT_TABLE_MAIN);
-    return change(links, &request) || error_system(error, "can't add the route to %s/%u by %s",
-                                                   route->destination, route->prefix, route->device);
+    return change(links, &request) ||
+           error_system(error, "can't add the route to %s/%u by %s", route->destination, route->prefix, route->device);
 }
 
 bool links_add_rule(struct links *links, int family, const char *device, uint32_t table, struct error *error)
@@ -309,10 +304,9 @@ bool links_add_rule(struct links *links, int family, const char *device, uint32_
     if (change(links, &request))
         return true;
     if (errno == EOPNOTSUPP || errno == EAFNOSUPPORT)
-        return error_set(
-            error, ERROR_HOST,
-            "can't add the rule for %s: this kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES, "
-            "CONFIG_IPV6_MULTIPLE_TABLES); boot a kernel that has it",
-            device);
+        return error_set(error, ERROR_HOST,
+                         "can't add the rule for %s: this kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES, "
+                         "CONFIG_IPV6_MULTIPLE_TABLES); boot a kernel that has it",
+                         device);
     return error_system(error, "can't add the rule iif %s lookup %u", device, table);
 }

@@ -26,8 +26,8 @@ void links_close(struct links *links);
 
 /* Makes two joined interfaces of a kind ("veth"): `name` here, `peer` in the namespace of descriptor
  * `peer_namespace`. A kernel without that kind: ERROR_HOST, with the module's name. */
-bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer,
-                    int peer_namespace, struct error *error);
+bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer, int peer_namespace,
+                    struct error *error);
 
 bool links_set_up(struct links *links, const char *name, struct error *error);
 
@@ -36,8 +36,7 @@ bool links_set_up(struct links *links, const char *name, struct error *error);
 bool links_wait_until_running(struct links *links, const char *name, uint64_t deadline, struct error *error);
 
 /* Adds an address, an IP literal of either family, without duplicate address detection. */
-bool links_add_address(struct links *links, const char *name, const char *address, uint8_t prefix,
-                       struct error *error);
+bool links_add_address(struct links *links, const char *name, const char *address, uint8_t prefix, struct error *error);
 
 /* Waits until packets to this address of the interface are taken for its own, or until `deadline`, which is
  * an error. */

@@ -21,15 +21,7 @@
 /* One line a processor of at most 200 bytes; 1000 processors. */
 #define TEXT_MAX (200 * 1024)
 
-enum loss_file {
-    FILE_SNMP,
-    FILE_NETSTAT,
-    FILE_DEVICES,
-    FILE_SNMP6,
-    FILE_CONNTRACK,
-    FILE_ENTRIES,
-    FILE_LIMIT
-};
+enum loss_file { FILE_SNMP, FILE_NETSTAT, FILE_DEVICES, FILE_SNMP6, FILE_CONNTRACK, FILE_ENTRIES, FILE_LIMIT };
 
 static const struct {
     const char *path;
@@ -53,20 +45,15 @@ static const struct counter {
     const char *lost; /* for people */
 } counters[LOSS_COUNTERS] = {
     { FILE_CONNTRACK, LOSS_COLUMNS, NULL, "drop", NULL, "packets dropped by a full connection table" },
-    { FILE_CONNTRACK, LOSS_COLUMNS, NULL, "early_drop", NULL,
-      "connections dropped early by a full connection table" },
+    { FILE_CONNTRACK, LOSS_COLUMNS, NULL, "early_drop", NULL, "connections dropped early by a full connection table" },
     { FILE_CONNTRACK, LOSS_COLUMNS, NULL, "insert_failed", NULL, "packets dropped by clashing connections" },
     { FILE_SNMP, LOSS_SECTIONS, "Udp:", "InErrors", "InCsumErrors", "UDP datagrams lost on arrival" },
     { FILE_SNMP, LOSS_SECTIONS, "Udp:", "RcvbufErrors", NULL, "UDP datagrams lost by a full receive buffer" },
-    { FILE_SNMP6, LOSS_LINES, NULL, "Udp6InErrors", "Udp6InCsumErrors",
-      "UDP datagrams (IPv6) lost on arrival" },
-    { FILE_SNMP6, LOSS_LINES, NULL, "Udp6RcvbufErrors", NULL,
-      "UDP datagrams (IPv6) lost by a full receive buffer" },
-    { FILE_NETSTAT, LOSS_SECTIONS, "TcpExt:", "ListenOverflows", NULL,
-      "connections lost by a full listen queue" },
+    { FILE_SNMP6, LOSS_LINES, NULL, "Udp6InErrors", "Udp6InCsumErrors", "UDP datagrams (IPv6) lost on arrival" },
+    { FILE_SNMP6, LOSS_LINES, NULL, "Udp6RcvbufErrors", NULL, "UDP datagrams (IPv6) lost by a full receive buffer" },
+    { FILE_NETSTAT, LOSS_SECTIONS, "TcpExt:", "ListenOverflows", NULL, "connections lost by a full listen queue" },
     { FILE_NETSTAT, LOSS_SECTIONS, "TcpExt:", "ListenDrops", NULL, "connections lost by a listener" },
-    { FILE_NETSTAT, LOSS_SECTIONS, "TcpExt:", "TCPBacklogDrop", NULL,
-      "TCP segments lost by a full socket backlog" },
+    { FILE_NETSTAT, LOSS_SECTIONS, "TcpExt:", "TCPBacklogDrop", NULL, "TCP segments lost by a full socket backlog" },
     { FILE_DEVICES, LOSS_DEVICES, NULL, "lo", NULL, "packets dropped on arrival at lo" },
     { FILE_DEVICES, LOSS_DEVICES, NULL, "wan0", NULL, "packets dropped on arrival at wan0" },
 };
@@ -246,11 +233,10 @@ bool losses_open(struct losses *losses, int which, bool ipv6, struct error *erro
         if (file < 0 && which == 0 && errno == ENOENT && i >= FILE_CONNTRACK)
             continue;
         if (file < 0 && errno == ENOENT)
-            return error_set(
-                error, ERROR_HOST,
-                "can't open %s: without it nobody knows what the kernel drops; boot a kernel with "
-                "CONFIG_NF_CONNTRACK and CONFIG_NF_CONNTRACK_PROCFS",
-                files[i].path);
+            return error_set(error, ERROR_HOST,
+                             "can't open %s: without it nobody knows what the kernel drops; boot a kernel with "
+                             "CONFIG_NF_CONNTRACK and CONFIG_NF_CONNTRACK_PROCFS",
+                             files[i].path);
         if (file < 0)
             return error_system(error, "can't open %s", files[i].path);
     }
@@ -265,8 +251,7 @@ bool losses_start(struct losses *losses, struct error *error)
         if (!read_counters(losses, which, text, losses->before[which], &bad))
             return error_set(error, ERROR_SYSTEM, "can't find the counter %s in %s", counters[bad].name,
                              files[counters[bad].file].path);
-    return text != NULL ||
-           error_set(error, ERROR_SYSTEM, "can't read what the kernel has lost: out of memory");
+    return text != NULL || error_set(error, ERROR_SYSTEM, "can't read what the kernel has lost: out of memory");
 }
 
 /* True while the connection table has a tenth of its room left: what is tracked must never be near being
@@ -278,14 +263,13 @@ static bool table_has_room(const struct losses *losses, int which, char *text, c
     uint64_t entries, limit;
     if (!read_file(losses->files[which][FILE_ENTRIES], text) || !read_number(text, 10, &entries) ||
         !read_file(losses->files[which][FILE_LIMIT], text) || !read_number(text, 10, &limit)) {
-        snprintf(reason, 160, "%s namespace: can't read how full the connection table is",
-                 namespace_names[which]);
+        snprintf(reason, 160, "%s namespace: can't read how full the connection table is", namespace_names[which]);
         return false;
     }
     if (limit == 0 || entries < limit - limit / 10)
         return true;
-    snprintf(reason, 160, "%s namespace: the connection table is nearly full: %llu of %llu",
-             namespace_names[which], (unsigned long long)entries, (unsigned long long)limit);
+    snprintf(reason, 160, "%s namespace: the connection table is nearly full: %llu of %llu", namespace_names[which],
+             (unsigned long long)entries, (unsigned long long)limit);
     return false;
 }
 
@@ -300,8 +284,7 @@ bool losses_none(const struct losses *losses, char reason[160])
         uint64_t now[LOSS_COUNTERS];
         size_t bad = 0;
         if (!read_counters(losses, which, text, now, &bad)) {
-            snprintf(reason, 160, "%s namespace: can't read how many %s", namespace_names[which],
-                     counters[bad].lost);
+            snprintf(reason, 160, "%s namespace: can't read how many %s", namespace_names[which], counters[bad].lost);
             return false;
         }
         for (size_t i = 0; i < LOSS_COUNTERS; i++)

@@ -50,8 +50,7 @@ static bool empty_the_directories(struct error *error)
         const struct empty_directory *directory = &empty_directories[i];
         /* A directory that the host lacks needs no cover; without /run, making SITE_SOCKETS fails and says
          * so. */
-        if (mount("tmpfs", directory->path, "tmpfs", MS_NOSUID | MS_NODEV, directory->options) < 0 &&
-            errno != ENOENT)
+        if (mount("tmpfs", directory->path, "tmpfs", MS_NOSUID | MS_NODEV, directory->options) < 0 && errno != ENOENT)
             return error_system(error, "can't mount an empty tmpfs over %s", directory->path);
     }
     return true;
@@ -89,10 +88,9 @@ static bool make_parents(const char *path)
 
 static bool write_resolver_file(const char *path, bool ipv6, struct error *error)
 {
-    const char *text = ipv6 ? "nameserver " SITE_RESOLVER4 "\nnameserver " SITE_RESOLVER6 "\n"
-                            : "nameserver " SITE_RESOLVER4 "\n";
-    cleanup_close int file =
-        make_parents(path) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+    const char *text =
+        ipv6 ? "nameserver " SITE_RESOLVER4 "\nnameserver " SITE_RESOLVER6 "\n" : "nameserver " SITE_RESOLVER4 "\n";
+    cleanup_close int file = make_parents(path) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
     return (file >= 0 && fchmod(file, 0644) == 0 && write_all(file, text, strlen(text))) ||
            error_system(error, "can't write the site's resolver file %s", path);
 }

@@ -55,8 +55,7 @@ static int open_namespace(struct error *error)
 
 static bool enter(int namespace, struct error *error)
 {
-    return setns(namespace, CLONE_NEWNET) == 0 ||
-           error_system(error, "can't enter a network namespace of the site");
+    return setns(namespace, CLONE_NEWNET) == 0 || error_system(error, "can't enter a network namespace of the site");
 }
 
 /* wan0 carries single addresses, not the LAN's prefix: else its neighbours would not be local, and nobody
@@ -95,15 +94,13 @@ static bool address_host(struct links *host, bool ipv6, struct error *error)
     return links_set_up(host, "lo", error) && links_set_up(host, "lan0", error) &&
            links_add_address(host, "lan0", SITE_HOST4, 24, error) && links_add_route(host, &route4, error) &&
            (!ipv6 || (links_add_address(host, "lan0", LINK_HOST6, 64, error) &&
-                      links_add_address(host, "lan0", SITE_HOST6, 64, error) &&
-                      links_add_route(host, &route6, error)));
+                      links_add_address(host, "lan0", SITE_HOST6, 64, error) && links_add_route(host, &route6, error)));
 }
 
 /* Steps 3 and 4, in the new world namespace. */
 static bool open_world(struct site *site, struct links *world, struct error *error)
 {
-    return links_open(world, error) &&
-           links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, error) &&
+    return links_open(world, error) && links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, error) &&
            sysctls_set(true, site->ipv6, "wan0", error) && firewall_open_world(error) &&
            address_world(world, site->ipv6, error) && losses_open(&site->losses, 1, site->ipv6, error);
 }
@@ -203,12 +200,10 @@ bool site_preflight(struct error *error)
                  process_wait(pid, clock_microseconds() + PREFLIGHT_BOUND, NULL);
     if (!ended) {
         process_kill(pid);
-        return error_set(error, ERROR_HOST,
-                         "can't tell whether this kernel can make a site: the attempt did not end");
+        return error_set(error, ERROR_HOST, "can't tell whether this kernel can make a site: the attempt did not end");
     }
     if (read_all(answer_read, &said, sizeof said) != (ssize_t)sizeof said)
-        return error_set(error, ERROR_SYSTEM,
-                         "can't tell whether this kernel can make a site: the attempt died");
+        return error_set(error, ERROR_SYSTEM, "can't tell whether this kernel can make a site: the attempt died");
     said.text[sizeof said.text - 1] = '\0';
     return said.code == ERROR_NONE || error_set(error, said.code, "%s", said.text);
 }

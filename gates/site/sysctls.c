@@ -32,15 +32,13 @@ static const struct setting settings4[] = {
     { "ipv4/conf/*/arp_ignore", "0", "0", MUST_EXIST }, /* ARP answers for every local address, so for all */
     { "ipv4/conf/*/arp_filter", "0", "0", MUST_EXIST },
     { "ipv4/conf/*/arp_announce", "0", "0", MUST_EXIST },
-    { "ipv4/conf/*/accept_local", "0", "1",
-      MUST_EXIST }, /* a forged source may well be the world's own address */
+    { "ipv4/conf/*/accept_local", "0", "1", MUST_EXIST }, /* a forged source may well be the world's own address */
     { "ipv4/conf/*/route_localnet", "0", "0", MUST_EXIST },
     { "ipv4/conf/*/accept_redirects", "0", "0", MUST_EXIST },
     { "ipv4/conf/*/send_redirects", "0", "0", MUST_EXIST },
     { "ipv4/conf/*/drop_unicast_in_l2_multicast", "0", "0", MAY_LACK },
     { "ipv4/icmp_echo_ignore_all", "0", "0", MUST_EXIST },
-    { "ipv4/ip_local_port_range", "32768 60999", "32768 60999",
-      MUST_EXIST },                                /* clear of the site's own ports */
+    { "ipv4/ip_local_port_range", "32768 60999", "32768 60999", MUST_EXIST }, /* clear of the site's own ports */
     { "ipv4/tcp_syncookies", "1", "1", MAY_LACK }, /* a burst of connections is answered, not dropped */
     { "ipv4/tcp_max_syn_backlog", "4096", "4096", MUST_EXIST },
     { "core/somaxconn", "4096", "4096", MUST_EXIST },
@@ -57,8 +55,7 @@ static const struct setting settings6[] = {
     { "ipv6/conf/*/autoconf", "0", "0", MUST_EXIST },
     { "ipv6/conf/*/router_solicitations", "0", "0", MUST_EXIST }, /* no packet that no attempt explains */
     { "ipv6/conf/*/accept_redirects", "0", "0", MUST_EXIST },
-    { "ipv6/conf/*/use_tempaddr", "0", "0",
-      MAY_LACK }, /* the source address of a packet is known beforehand */
+    { "ipv6/conf/*/use_tempaddr", "0", "0", MAY_LACK },  /* the source address of a packet is known beforehand */
     { "ipv6/conf/*/addr_gen_mode", "1", "1", MAY_LACK }, /* link-local ones are the site's own */
     { "ipv6/conf/*/drop_unicast_in_l2_multicast", "0", "0", MAY_LACK },
     { "ipv6/bindv6only", "0", "0", MUST_EXIST },
@@ -84,17 +81,15 @@ static bool set(const struct setting *setting, const char *path, bool world, str
     if (failed == 0 || (failed == ENOENT && setting->absence == MAY_LACK))
         return true;
     if (failed == EROFS)
-        return error_set(
-            error, ERROR_HOST,
-            "can't set net/%s: /proc/sys is read-only here; run outside this container, or give it a "
-            "writable /proc/sys/net",
-            path);
+        return error_set(error, ERROR_HOST,
+                         "can't set net/%s: /proc/sys is read-only here; run outside this container, or give it a "
+                         "writable /proc/sys/net",
+                         path);
     errno = failed;
     return error_system(error, "can't set net/%s to %s", path, value);
 }
 
-static bool set_all(const struct setting *settings, size_t count, bool world, const char *device,
-                    struct error *error)
+static bool set_all(const struct setting *settings, size_t count, bool world, const char *device, struct error *error)
 {
     const char *const interfaces[] = { "all", "default", device, "lo" };
     for (size_t i = 0; i < count; i++) {
@@ -103,8 +98,8 @@ static bool set_all(const struct setting *settings, size_t count, bool world, co
             return false;
         for (size_t j = 0; star != NULL && j < COUNT(interfaces); j++) {
             char path[128];
-            snprintf(path, sizeof path, "%.*s%s%s", (int)(star - settings[i].path), settings[i].path,
-                     interfaces[j], star + 1);
+            snprintf(path, sizeof path, "%.*s%s%s", (int)(star - settings[i].path), settings[i].path, interfaces[j],
+                     star + 1);
             if (!set(&settings[i], path, world, error))
                 return false;
         }

@@ -9,7 +9,7 @@
 
 struct arrival {
     struct endpoint peer, local; /* local: where it was delivered; the port is the caller's to fill in */
-    uint32_t dropped; /* datagrams that this socket lost since it was made; 0 if the kernel says nothing */
+    uint32_t dropped;            /* datagrams that this socket lost since it was made; 0 if the kernel says nothing */
 };
 
 /* Reads one datagram without waiting. Returns its size, or -1 if there is none. The socket was made with

@@ -35,8 +35,7 @@ static void say_hit(const struct finding *finding, uint16_t watch, bool by_tuple
     if (!outbox_wants(outbox, watch, WITNESS_CAPTURE, finding->point, by_tuple))
         return;
     const struct packet *packet = finding->packet;
-    bool answer =
-        finding->sight == SIGHT_ANSWER; /* then the flow's destination is where the packet comes from */
+    bool answer = finding->sight == SIGHT_ANSWER; /* then the flow's destination is where the packet comes from */
     char at[ENDPOINT_TEXT], peer[ENDPOINT_TEXT];
     endpoint_format(answer ? &packet->source : &packet->destination, at);
     endpoint_format(answer ? &packet->destination : &packet->source, peer);
@@ -54,8 +53,8 @@ static void found_nonce(void *context, uint16_t watch)
 
 /* Searches `bytes`, which are or contain the packet, and the stream that it continues; then asks what it is.
  */
-static void examine(struct capture *capture, enum point point, const struct packet *packet,
-                    const uint8_t *bytes, size_t size)
+static void examine(struct capture *capture, enum point point, const struct packet *packet, const uint8_t *bytes,
+                    size_t size)
 {
     struct finding finding = { .capture = capture, .point = point, .packet = packet };
     struct windows_cursor cursor = { 0 };
@@ -63,10 +62,8 @@ static void examine(struct capture *capture, enum point point, const struct pack
     if (finding.sight == SIGHT_ERROR)
         return;
     windows_scan(&capture->house->windows, &cursor, bytes, size, found_nonce, &finding);
-    if (packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport &&
-        !packet->fragment)
-        streams_add(&capture->streams, (uint8_t)point, packet, &capture->house->windows, found_nonce,
-                    &finding);
+    if (packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport && !packet->fragment)
+        streams_add(&capture->streams, (uint8_t)point, packet, &capture->house->windows, found_nonce, &finding);
     if (finding.sight == SIGHT_STRAY && finding.any)
         strays_attribute(&capture->strays, point, packet);
     else if (finding.sight == SIGHT_STRAY)
@@ -123,8 +120,7 @@ static bool open_pcap(struct capture_place *place, const char *link, bool deaf, 
     pcap_set_promisc(pcap, 0);
     pcap_set_timeout(pcap, CAPTURE_MILLISECONDS);
     pcap_set_buffer_size(pcap, CAPTURE_RING_BYTES);
-    if (pcap_activate(pcap) < 0 || pcap_setdirection(pcap, PCAP_D_IN) < 0 ||
-        pcap_setnonblock(pcap, 1, problem) < 0)
+    if (pcap_activate(pcap) < 0 || pcap_setdirection(pcap, PCAP_D_IN) < 0 || pcap_setnonblock(pcap, 1, problem) < 0)
         return error_set(error, ERROR_SYSTEM, "can't capture on %s: %s %s", link, pcap_geterr(pcap), problem);
     if (pcap_datalink(pcap) != DLT_EN10MB)
         return error_set(error, ERROR_SYSTEM, "can't capture on %s: its frames aren't Ethernet frames", link);
@@ -190,8 +186,7 @@ void capture_finish(struct capture *capture)
 {
     static const char *const links[] = { "wan0", "lo" };
     struct outbox *outbox = &capture->house->outbox;
-    for (const struct fragments_datagram *piece;
-         (piece = fragments_next_headless(&capture->fragments)) != NULL;) {
+    for (const struct fragments_datagram *piece; (piece = fragments_next_headless(&capture->fragments)) != NULL;) {
         char at[ENDPOINT_TEXT], peer[ENDPOINT_TEXT];
         endpoint_format(&piece->destination, at);
         endpoint_format(&piece->source, peer);
@@ -203,8 +198,7 @@ void capture_finish(struct capture *capture)
         if (pcap_stats(capture->places[i].pcap, &counts) < 0)
             outbox_lost(outbox, "capture on %s: its loss counter can't be read", links[i]);
         else if (counts.ps_drop > 0 || counts.ps_ifdrop > 0)
-            outbox_lost(outbox, "capture on %s: %u packets dropped", links[i],
-                        counts.ps_drop + counts.ps_ifdrop);
+            outbox_lost(outbox, "capture on %s: %u packets dropped", links[i], counts.ps_drop + counts.ps_ifdrop);
         if (!capture->places[i].marker_seen)
             outbox_lost(outbox, "capture on %s: it did not see the last frame that was sent to it", links[i]);
     }

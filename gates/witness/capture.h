@@ -18,8 +18,8 @@
 #include "streams.h"
 #include "tuples.h"
 
-#define CAPTURE_RING_BYTES   (4 << 20) /* each; measured by a sweep, see README.md */
-#define CAPTURE_MILLISECONDS 5 /* how long the kernel may keep packets back to hand over many at once */
+#define CAPTURE_RING_BYTES   (4 << 20)    /* each; measured by a sweep, see README.md */
+#define CAPTURE_MILLISECONDS 5            /* how long the kernel may keep packets back to hand over many at once */
 #define CAPTURE_SNAPSHOT     (65535 + 64) /* bytes: the largest frame on lo */
 #define CAPTURE_MARKER_TYPE  0x88b5       /* EtherType for local experiments (IEEE 802) */
 

@@ -38,9 +38,9 @@ static void say_token(struct conversation *talk)
 static void answer_requests(struct conversation *talk, const uint8_t *bytes, size_t size)
 {
     char answer[192];
-    int length = snprintf(answer, sizeof answer,
-                          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
-                          TOKEN_LINE_BYTES, talk->all->house->token_line);
+    int length =
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
+                 TOKEN_LINE_BYTES, talk->all->house->token_line);
     for (unsigned complete = requests_add(&talk->requests, bytes, size); complete > 0; complete--)
         say(talk, answer, (size_t)length);
 }
@@ -92,11 +92,9 @@ static void take_dns(struct conversation *talk, struct house_heard *heard, const
 
 static void take(struct conversation *talk, const uint8_t *bytes, size_t size)
 {
-    struct house_heard heard = { .house = talk->all->house,
-                                 .kind = talk->kind,
-                                 .point = talk->point,
-                                 .at = talk->at,
-                                 .peer = talk->peer };
+    struct house_heard heard = {
+        .house = talk->all->house, .kind = talk->kind, .point = talk->point, .at = talk->at, .peer = talk->peer
+    };
     house_listen_to(&heard, &talk->cursor, bytes, size);
     if (talk->speech == SPEECH_DNS)
         take_dns(talk, &heard, bytes, size);
@@ -159,8 +157,8 @@ void conversation_begin(struct conversations *conversations, int fd, enum witnes
     struct house *house = conversations->house;
     if (conversations->free_count == 0) {
         struct conversation *victim = oldest(conversations);
-        outbox_lost(&house->outbox, "streams: more than %d connections, one to %.40s was cut",
-                    CONVERSATIONS_MAX, victim->at);
+        outbox_lost(&house->outbox, "streams: more than %d connections, one to %.40s was cut", CONVERSATIONS_MAX,
+                    victim->at);
         end(victim);
     }
     struct conversation *talk = &conversations->table[conversations->free[--conversations->free_count]];

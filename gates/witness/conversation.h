@@ -13,10 +13,9 @@
 #include "house.h"
 #include "requests.h"
 
-#define CONVERSATIONS_MAX 1024
-#define CONVERSATION_DNS_MAX                                                                                 \
-    (2 + 512)                   /* a query over TCP with its length; longer ones are answered by the token */
-#define CONVERSATION_WORD_MAX 8 /* bytes that tell HTTP from others */
+#define CONVERSATIONS_MAX     1024
+#define CONVERSATION_DNS_MAX  (2 + 512) /* a query over TCP with its length; longer ones are answered by the token */
+#define CONVERSATION_WORD_MAX 8         /* bytes that tell HTTP from others */
 
 enum speech { SPEECH_UNKNOWN, SPEECH_DNS, SPEECH_HTTP, SPEECH_LINE };
 

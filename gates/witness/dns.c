@@ -68,8 +68,7 @@ bool dns_parse(const uint8_t *message, size_t size, struct dns_query *query)
         return false;
     for (; query->count < count; query->count++) {
         struct dns_question *question = &query->questions[query->count];
-        if (!take_name(&reader, question) || !take_16(&reader, &question->type) ||
-            !take_16(&reader, &question->class))
+        if (!take_name(&reader, question) || !take_16(&reader, &question->type) || !take_16(&reader, &question->class))
             return false;
     }
     return true;
@@ -152,8 +151,8 @@ static uint16_t put_record(struct writer *writer, uint16_t name, uint16_t type, 
     return 1;
 }
 
-static uint16_t put_addresses(struct writer *writer, struct dns_names *names,
-                              const struct dns_question *question, uint16_t name)
+static uint16_t put_addresses(struct writer *writer, struct dns_names *names, const struct dns_question *question,
+                              uint16_t name)
 {
     bool wants4 = question->type == TYPE_A || question->type == TYPE_ANY;
     bool wants6 = question->type == TYPE_AAAA || question->type == TYPE_ANY;

@@ -15,8 +15,7 @@
 #define KEY_BYTES       32
 #define BLOCK_BYTES     64
 
-static void authenticate(const uint8_t key[KEY_BYTES], const uint8_t challenge[CHALLENGE_BYTES],
-                         uint8_t digest[32])
+static void authenticate(const uint8_t key[KEY_BYTES], const uint8_t challenge[CHALLENGE_BYTES], uint8_t digest[32])
 {
     uint8_t inner[BLOCK_BYTES], outer[BLOCK_BYTES];
     struct sha256 hash;
@@ -74,8 +73,7 @@ static void take(struct door_guest *guest, const char *bytes, size_t size)
         if (guest->kept < DOOR_QUESTION && bytes[i] != '\n')
             continue;
         char answer[DOOR_ANSWER];
-        if (guest->kept < DOOR_QUESTION ||
-            !door_answer(guest->door->house->setup->door_key, guest->line, answer)) {
+        if (guest->kept < DOOR_QUESTION || !door_answer(guest->door->house->setup->door_key, guest->line, answer)) {
             send_away(guest, "at the door: not a challenge");
             return;
         }

@@ -42,12 +42,10 @@ socklen_t endpoint_to_socket(const struct endpoint *endpoint, union socket_addre
 void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT])
 {
     char address[INET6_ADDRSTRLEN] = "";
-    if (endpoint->family == 0 ||
-        inet_ntop(endpoint->family, endpoint->address, address, sizeof address) == NULL)
+    if (endpoint->family == 0 || inet_ntop(endpoint->family, endpoint->address, address, sizeof address) == NULL)
         text[0] = '\0';
     else if (endpoint->port == 0)
         snprintf(text, ENDPOINT_TEXT, "%s", address);
     else
-        snprintf(text, ENDPOINT_TEXT, endpoint->family == AF_INET ? "%s:%u" : "[%s]:%u", address,
-                 endpoint->port);
+        snprintf(text, ENDPOINT_TEXT, endpoint->family == AF_INET ? "%s:%u" : "[%s]:%u", address, endpoint->port);
 }

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-static bool same_datagram(const struct fragments_datagram *datagram, uint8_t place,
-                          const struct packet *packet)
+static bool same_datagram(const struct fragments_datagram *datagram, uint8_t place, const struct packet *packet)
 {
     return datagram->used && datagram->place == place && datagram->id == packet->fragment_id &&
            datagram->protocol == packet->piece_protocol && datagram->source.family == packet->source.family &&
@@ -13,8 +12,7 @@ static bool same_datagram(const struct fragments_datagram *datagram, uint8_t pla
 }
 
 /* The datagram of this piece, or a fresh one in an empty place, or in that of the oldest. */
-static struct fragments_datagram *find_datagram(struct fragments *fragments, uint8_t place,
-                                                const struct packet *packet)
+static struct fragments_datagram *find_datagram(struct fragments *fragments, uint8_t place, const struct packet *packet)
 {
     struct fragments_datagram *victim = &fragments->datagrams[0];
     for (size_t i = 0; i < FRAGMENTS_MAX; i++) {

@@ -10,8 +10,7 @@
 
 bool house_enter(int network_namespace, struct error *error)
 {
-    return setns(network_namespace, CLONE_NEWNET) == 0 ||
-           error_system(error, "can't enter a namespace of the site");
+    return setns(network_namespace, CLONE_NEWNET) == 0 || error_system(error, "can't enter a namespace of the site");
 }
 
 static bool switch_on(int fd, int level, int option)
@@ -31,12 +30,11 @@ int house_socket(uint8_t family, int type, int protocol, unsigned options, struc
     bool v6 = family == AF_INET6;
     int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
     cleanup_close int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-    bool ready =
-        fd >= 0 && switch_on(fd, SOL_SOCKET, SO_REUSEADDR) &&
-        (!v6 || type == SOCK_RAW || switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
-        (!(options & HOUSE_TRANSPARENT) || switch_on(fd, level, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT)) &&
-        (!(options & HOUSE_ARRIVAL) || (switch_on(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO) &&
-                                        switch_on(fd, SOL_SOCKET, SO_RXQ_OVFL)));
+    bool ready = fd >= 0 && switch_on(fd, SOL_SOCKET, SO_REUSEADDR) &&
+                 (!v6 || type == SOCK_RAW || switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
+                 (!(options & HOUSE_TRANSPARENT) || switch_on(fd, level, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT)) &&
+                 (!(options & HOUSE_ARRIVAL) ||
+                  (switch_on(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO) && switch_on(fd, SOL_SOCKET, SO_RXQ_OVFL)));
     if (!ready) {
         error_system(error, "can't make a listening socket for IPv%d", v6 ? 6 : 4);
         return -1;
@@ -44,8 +42,7 @@ int house_socket(uint8_t family, int type, int protocol, unsigned options, struc
     return take_fd(&fd);
 }
 
-int house_bind(uint8_t family, int type, const char *address, uint16_t port, unsigned options,
-               struct error *error)
+int house_bind(uint8_t family, int type, const char *address, uint16_t port, unsigned options, struct error *error)
 {
     cleanup_close int fd = house_socket(family, type, 0, options, error);
     struct endpoint endpoint = { .family = family, .port = port };
@@ -72,8 +69,7 @@ static void heard_nonce(void *context, uint16_t watch)
     outbox_hit(&heard->house->outbox, watch, heard->kind, heard->point, false, heard->at, heard->peer);
 }
 
-void house_listen_to(struct house_heard *heard, struct windows_cursor *cursor, const uint8_t *bytes,
-                     size_t size)
+void house_listen_to(struct house_heard *heard, struct windows_cursor *cursor, const uint8_t *bytes, size_t size)
 {
     windows_scan(&heard->house->windows, cursor, bytes, size, heard_nonce, heard);
 }

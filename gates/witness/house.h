@@ -30,8 +30,7 @@ bool house_enter(int network_namespace, struct error *error);
 #define HOUSE_TRANSPARENT 1u /* takes connections to addresses that are not its own (IP_TRANSPARENT) */
 #define HOUSE_ARRIVAL     2u /* datagrams tell where they arrived, and how many were lost (SO_RXQ_OVFL) */
 int house_socket(uint8_t family, int type, int protocol, unsigned options, struct error *error);
-int house_bind(uint8_t family, int type, const char *address, uint16_t port, unsigned options,
-               struct error *error);
+int house_bind(uint8_t family, int type, const char *address, uint16_t port, unsigned options, struct error *error);
 
 /* Asks for a receive buffer of `bytes`, past the system's limit where that is allowed. */
 void house_receive_buffer(int fd, int bytes);
@@ -48,7 +47,6 @@ struct house_heard {
     char texts[2][ENDPOINT_TEXT];
     bool any; /* set: some nonce was found */
 };
-void house_listen_to(struct house_heard *heard, struct windows_cursor *cursor, const uint8_t *bytes,
-                     size_t size);
+void house_listen_to(struct house_heard *heard, struct windows_cursor *cursor, const uint8_t *bytes, size_t size);
 
 #endif

@@ -13,7 +13,7 @@
 #define ICMP_AT_ONCE       64
 #define ICMP_RECEIVE_BYTES (1 << 20)
 #define ICMP_HEADER        8
-#define RAW_ICMP_FILTER                                                                                      \
+#define RAW_ICMP_FILTER                                                                                                \
     1 /* ICMP_FILTER of linux/icmp.h, which can't be included beside netinet/ip_icmp.h                       \
        */
 
@@ -28,15 +28,14 @@ static void name_ends(struct house_heard *heard)
     struct icmp_socket *socket = received->socket;
     struct endpoint destination = received->arrival->local, peer = received->arrival->peer;
     if (socket->origin != NULL)
-        destination = origin_find(socket->origin, socket->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6,
-                                  &destination, &peer);
+        destination =
+            origin_find(socket->origin, socket->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6, &destination, &peer);
     destination.port = peer.port = 0; /* it was the identifier */
     endpoint_format(&destination, heard->texts[0]);
     endpoint_format(&peer, heard->texts[1]);
 }
 
-static void take_message(struct icmp_socket *socket, struct arrival *arrival, const uint8_t *message,
-                         size_t size)
+static void take_message(struct icmp_socket *socket, struct arrival *arrival, const uint8_t *message, size_t size)
 {
     if (socket->family == AF_INET) { /* the IP header stands before it */
         size_t header = size > 0 ? (size_t)(message[0] & 0x0f) * 4 : 0;
@@ -49,11 +48,9 @@ static void take_message(struct icmp_socket *socket, struct arrival *arrival, co
         return;
     arrival->peer.port = arrival->local.port = (uint16_t)(message[4] << 8 | message[5]);
     struct received received = { socket, arrival };
-    struct house_heard heard = { .house = socket->house,
-                                 .kind = WITNESS_ICMP,
-                                 .point = socket->point,
-                                 .name = name_ends,
-                                 .owner = &received };
+    struct house_heard heard = {
+        .house = socket->house, .kind = WITNESS_ICMP, .point = socket->point, .name = name_ends, .owner = &received
+    };
     struct windows_cursor cursor = { 0 };
     house_listen_to(&heard, &cursor, message, size);
 }
@@ -100,8 +97,7 @@ bool icmp_open(struct icmp_sockets *icmp, struct house *house, enum point point,
                                         .source = { -1, icmp_ready },
                                         .point = point,
                                         .family = v6 ? AF_INET6 : AF_INET };
-        int fd =
-            house_socket(socket->family, SOCK_RAW, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, HOUSE_ARRIVAL, error);
+        int fd = house_socket(socket->family, SOCK_RAW, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, HOUSE_ARRIVAL, error);
         if (fd < 0)
             return false;
         house_receive_buffer(fd, ICMP_RECEIVE_BYTES);

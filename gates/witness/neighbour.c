@@ -66,8 +66,7 @@ bool neighbour_answer(const uint8_t *frame, size_t size, const uint8_t link_addr
     answer[AT_OPTION] = ND_OPT_TARGET_LINKADDR;
     answer[AT_OPTION + 1] = 1;
     memcpy(answer + AT_OPTION + 2, link_address, 6);
-    uint16_t sum =
-        checksum(answer + AT_SOURCE, NEIGHBOUR_ANSWER_BYTES - AT_SOURCE, (uint32_t)length + IPPROTO_ICMPV6);
+    uint16_t sum = checksum(answer + AT_SOURCE, NEIGHBOUR_ANSWER_BYTES - AT_SOURCE, (uint32_t)length + IPPROTO_ICMPV6);
     answer[AT_ICMP + 2] = (uint8_t)(sum >> 8);
     answer[AT_ICMP + 3] = (uint8_t)sum;
     return true;

@@ -68,9 +68,7 @@ static const struct nlattr *find_attribute(const void *first, size_t size, uint1
 
 static const struct nlattr *find_nested(const struct nlattr *parent, uint16_t type)
 {
-    return parent == NULL
-               ? NULL
-               : find_attribute(mnl_attr_get_payload(parent), mnl_attr_get_payload_len(parent), type);
+    return parent == NULL ? NULL : find_attribute(mnl_attr_get_payload(parent), mnl_attr_get_payload_len(parent), type);
 }
 
 static struct endpoint read_destination(const struct nlmsghdr *message, uint8_t family)
@@ -120,7 +118,6 @@ struct endpoint origin_find(struct origin *origin, uint8_t protocol, const struc
         return unknown;
     for (ssize_t size; (size = recv(origin->netlink, buffer.bytes, sizeof buffer, MSG_DONTWAIT)) > 0;)
         if (mnl_nlmsg_ok(&buffer.header, (int)size) && buffer.header.nlmsg_seq == origin->sequence)
-            return buffer.header.nlmsg_type == NLMSG_ERROR ? unknown
-                                                           : read_destination(&buffer.header, local->family);
+            return buffer.header.nlmsg_type == NLMSG_ERROR ? unknown : read_destination(&buffer.header, local->family);
     return unknown;
 }

@@ -41,8 +41,7 @@ static void say(struct outbox *outbox, const struct witness_message *message)
 {
     if (outbox->queue_count == 0 && send_message(outbox, message))
         return;
-    size_t reserved =
-        message->event == WITNESS_DONE || message->event == WITNESS_LOST ? 0 : OUTBOX_LOSSES + 1;
+    size_t reserved = message->event == WITNESS_DONE || message->event == WITNESS_LOST ? 0 : OUTBOX_LOSSES + 1;
     if (outbox->queue_count + reserved >= OUTBOX_QUEUE) {
         if (!outbox->overflowed) {
             outbox->overflowed = true;
@@ -85,15 +84,13 @@ static unsigned kind_index(enum witness_kind kind)
     return (unsigned)__builtin_ctz((unsigned)kind);
 }
 
-bool outbox_wants(const struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point,
-                  bool by_tuple)
+bool outbox_wants(const struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple)
 {
-    return watch < outbox->watch_count &&
-           outbox->said[watch][kind_index(kind)][point][by_tuple] < OUTBOX_REPEATS;
+    return watch < outbox->watch_count && outbox->said[watch][kind_index(kind)][point][by_tuple] < OUTBOX_REPEATS;
 }
 
-void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point,
-                bool by_tuple, const char *at, const char *peer)
+void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple,
+                const char *at, const char *peer)
 {
     if (!outbox_wants(outbox, watch, kind, point, by_tuple))
         return;
@@ -115,8 +112,7 @@ void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, e
 
 void outbox_stray(struct outbox *outbox, enum point point, const char *at, const char *peer, const char *text)
 {
-    struct witness_message message = { .event = WITNESS_STRAY,
-                                       .monotonic_microseconds = clock_microseconds() };
+    struct witness_message message = { .event = WITNESS_STRAY, .monotonic_microseconds = clock_microseconds() };
     snprintf(message.point, sizeof message.point, "%s", point_names[point]);
     snprintf(message.at, sizeof message.at, "%s", at);
     snprintf(message.peer, sizeof message.peer, "%s", peer);
@@ -128,8 +124,7 @@ void outbox_lost(struct outbox *outbox, const char *format, ...)
 {
     if (outbox->losses++ >= OUTBOX_LOSSES)
         return;
-    struct witness_message message = { .event = WITNESS_LOST,
-                                       .monotonic_microseconds = clock_microseconds() };
+    struct witness_message message = { .event = WITNESS_LOST, .monotonic_microseconds = clock_microseconds() };
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message.text, sizeof message.text, format, arguments);

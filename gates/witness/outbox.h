@@ -35,12 +35,10 @@ bool outbox_open(struct outbox *outbox, struct loop *loop, int socket, const str
                  struct error *error);
 
 /* True if this hit would still be said: worth finding out where it went and where it came from. */
-bool outbox_wants(const struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point,
-                  bool by_tuple);
-void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point,
-                bool by_tuple, const char *at, const char *peer);
-void outbox_stray(struct outbox *outbox, enum point point, const char *at, const char *peer,
-                  const char *text);
+bool outbox_wants(const struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple);
+void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple,
+                const char *at, const char *peer);
+void outbox_stray(struct outbox *outbox, enum point point, const char *at, const char *peer, const char *text);
 void outbox_lost(struct outbox *outbox, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void outbox_event(struct outbox *outbox, enum witness_event event);
 

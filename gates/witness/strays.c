@@ -64,19 +64,16 @@ static void describe(const struct strays_flow *flow, char *text, size_t capacity
 {
     const char *version = flow->source.family == AF_INET6 ? "IPv6" : "IPv4";
     if (flow->kind == PACKET_MALFORMED)
-        snprintf(text, capacity, "%u malformed packet(s) of EtherType 0x%04x", flow->packets,
-                 flow->ether_type);
+        snprintf(text, capacity, "%u malformed packet(s) of EtherType 0x%04x", flow->packets, flow->ether_type);
     else if (flow->kind == PACKET_LINK)
         snprintf(text, capacity, "%u frame(s) of EtherType 0x%04x", flow->packets, flow->ether_type);
     else if (flow->protocol == IPPROTO_TCP || flow->protocol == IPPROTO_UDP)
         snprintf(text, capacity, "%u %s packet(s) over %s", flow->packets,
                  flow->protocol == IPPROTO_TCP ? "TCP" : "UDP", version);
     else if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6)
-        snprintf(text, capacity, "%u ICMP message(s) of type %u over %s", flow->packets, flow->icmp_type,
-                 version);
+        snprintf(text, capacity, "%u ICMP message(s) of type %u over %s", flow->packets, flow->icmp_type, version);
     else
-        snprintf(text, capacity, "%u packet(s) of protocol %u over %s", flow->packets, flow->protocol,
-                 version);
+        snprintf(text, capacity, "%u packet(s) of protocol %u over %s", flow->packets, flow->protocol, version);
 }
 
 void strays_report(const struct strays *strays, struct outbox *outbox)

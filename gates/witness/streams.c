@@ -10,8 +10,7 @@
 
 static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
 {
-    return one->family == other->family && one->port == other->port &&
-           memcmp(one->address, other->address, 16) == 0;
+    return one->family == other->family && one->port == other->port && memcmp(one->address, other->address, 16) == 0;
 }
 
 static size_t find_set(const struct streams *streams, uint8_t place, const struct packet *packet)
@@ -55,8 +54,7 @@ static struct stream *find_stream(struct streams *streams, uint8_t place, const 
         if (stream->used && stream->place == place && same_endpoint(&stream->source, &packet->source) &&
             same_endpoint(&stream->destination, &packet->destination))
             return stream;
-        if (worth(stream) < worth(victim) ||
-            (worth(stream) == worth(victim) && stream->order < victim->order))
+        if (worth(stream) < worth(victim) || (worth(stream) == worth(victim) && stream->order < victim->order))
             victim = stream;
     }
     if (worth(victim) == 3 || victim->waiting > 0)
@@ -95,8 +93,7 @@ static bool is_kept(const struct streams *streams, uint16_t name, uint32_t seque
     return false;
 }
 
-static void keep(struct streams *streams, struct stream *stream, uint32_t sequence, const uint8_t *bytes,
-                 size_t size)
+static void keep(struct streams *streams, struct stream *stream, uint32_t sequence, const uint8_t *bytes, size_t size)
 {
     uint16_t name = (uint16_t)(stream - streams->table + 1);
     size_t next = 0;
@@ -124,8 +121,8 @@ static void keep(struct streams *streams, struct stream *stream, uint32_t sequen
 
 /* Gives back pieces that are behind by now, and searches those whose turn has come, until none is left of
  * either. */
-static void settle(struct streams *streams, struct stream *stream, const struct windows *windows,
-                   windows_found *found, void *context)
+static void settle(struct streams *streams, struct stream *stream, const struct windows *windows, windows_found *found,
+                   void *context)
 {
     uint16_t name = (uint16_t)(stream - streams->table + 1);
     bool moved = true;
@@ -143,15 +140,14 @@ static void settle(struct streams *streams, struct stream *stream, const struct 
     }
 }
 
-void streams_add(struct streams *streams, uint8_t place, const struct packet *packet,
-                 const struct windows *windows, windows_found *found, void *context)
+void streams_add(struct streams *streams, uint8_t place, const struct packet *packet, const struct windows *windows,
+                 windows_found *found, void *context)
 {
     struct stream *stream = find_stream(streams, place, packet);
     bool syn = (packet->tcp_flags & PACKET_TCP_SYN) != 0;
     uint32_t sequence = packet->sequence + (syn ? 1 : 0);
     uint32_t distance = sequence - stream->next + STREAMS_AHEAD_MAX;
-    if (syn &&
-        (stream->ended || !stream->carried || distance > 2 * STREAMS_AHEAD_MAX)) { /* a new connection */
+    if (syn && (stream->ended || !stream->carried || distance > 2 * STREAMS_AHEAD_MAX)) { /* a new connection */
         drop_pieces(streams, stream);
         memset(&stream->cursor, 0, sizeof stream->cursor);
         stream->next = sequence;

@@ -45,7 +45,7 @@ struct streams {
  *
  * Takes one TCP packet seen at `place` (the same flow at another place is another stream), and searches what
  * has become readable in order. */
-void streams_add(struct streams *streams, uint8_t place, const struct packet *packet,
-                 const struct windows *windows, windows_found *found, void *context);
+void streams_add(struct streams *streams, uint8_t place, const struct packet *packet, const struct windows *windows,
+                 windows_found *found, void *context);
 
 #endif

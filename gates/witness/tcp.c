@@ -33,8 +33,7 @@ static void tcp_ready(struct loop_source *source, uint32_t events)
         int fd = accept4(source->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                outbox_lost(&conversations->house->outbox, "tcp: a connection can't be accepted: %s",
-                            strerror(errno));
+                outbox_lost(&conversations->house->outbox, "tcp: a connection can't be accepted: %s", strerror(errno));
             return;
         }
         struct endpoint peer = endpoint_of(&address);
@@ -42,9 +41,8 @@ static void tcp_ready(struct loop_source *source, uint32_t events)
         char at[ENDPOINT_TEXT], from[ENDPOINT_TEXT];
         endpoint_format(&destination, at);
         endpoint_format(&peer, from);
-        conversation_begin(conversations, fd,
-                           destination.port == TCP_DNS_PORT ? WITNESS_DNS_TCP : WITNESS_TCP, listener->point,
-                           at, from);
+        conversation_begin(conversations, fd, destination.port == TCP_DNS_PORT ? WITNESS_DNS_TCP : WITNESS_TCP,
+                           listener->point, at, from);
     }
 }
 

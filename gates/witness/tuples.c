@@ -107,8 +107,7 @@ static enum sight explain_ports(const struct tuples *tuples, const struct packet
     return to != NULL ? SIGHT_EXPLAINED : SIGHT_STRAY;
 }
 
-enum sight tuples_explain(const struct tuples *tuples, const struct packet *packet, bool on_loopback,
-                          uint16_t *watch)
+enum sight tuples_explain(const struct tuples *tuples, const struct packet *packet, bool on_loopback, uint16_t *watch)
 {
     if (packet->kind == PACKET_LINK)
         return packet->ether_type == ETHERTYPE_ARP ? SIGHT_EXPLAINED : SIGHT_STRAY;

@@ -35,7 +35,6 @@ void tuples_insert(struct tuples *tuples, const struct watch *watch, uint16_t in
 
 /* What the packet is. `on_loopback`: it was seen on lo of the host namespace, where the door is. *watch: for
  * SIGHT_ATTEMPT, whose. */
-enum sight tuples_explain(const struct tuples *tuples, const struct packet *packet, bool on_loopback,
-                          uint16_t *watch);
+enum sight tuples_explain(const struct tuples *tuples, const struct packet *packet, bool on_loopback, uint16_t *watch);
 
 #endif

@@ -15,8 +15,8 @@ struct received {
 static void name_ends(struct house_heard *heard)
 {
     const struct received *received = heard->owner;
-    struct endpoint destination = origin_find(received->socket->udp->origin, IPPROTO_UDP,
-                                              &received->arrival->local, &received->arrival->peer);
+    struct endpoint destination =
+        origin_find(received->socket->udp->origin, IPPROTO_UDP, &received->arrival->local, &received->arrival->peer);
     endpoint_format(&destination, heard->texts[0]);
     endpoint_format(&received->arrival->peer, heard->texts[1]);
 }
@@ -24,8 +24,7 @@ static void name_ends(struct house_heard *heard)
 static void count_dropped(struct udp_socket *socket, uint32_t dropped)
 {
     if (dropped > socket->dropped)
-        outbox_lost(&socket->udp->house->outbox, "udp: %u datagrams to port %u found no room", dropped,
-                    socket->port);
+        outbox_lost(&socket->udp->house->outbox, "udp: %u datagrams to port %u found no room", dropped, socket->port);
     socket->dropped = dropped;
 }
 
@@ -67,8 +66,7 @@ static void udp_ready(struct loop_source *source, uint32_t events)
     }
 }
 
-bool udp_open(struct udp *udp, struct house *house, struct origin *origin, struct dns_names *names,
-              struct error *error)
+bool udp_open(struct udp *udp, struct house *house, struct origin *origin, struct dns_names *names, struct error *error)
 {
     static const uint16_t ports[] = { SITE_PORT_UDP, SITE_PORT_DNS };
     udp->house = house;
@@ -80,8 +78,8 @@ bool udp_open(struct udp *udp, struct house *house, struct origin *origin, struc
         *socket = (struct udp_socket){ .udp = udp, .port = ports[i % 2], .source = { -1, udp_ready } };
         if (v6 && !house->setup->ipv6)
             continue;
-        int fd = house_bind(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, v6 ? "::" : "0.0.0.0", socket->port,
-                            HOUSE_ARRIVAL, error);
+        int fd =
+            house_bind(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, v6 ? "::" : "0.0.0.0", socket->port, HOUSE_ARRIVAL, error);
         if (fd < 0)
             return false;
         house_receive_buffer(fd, UDP_RECEIVE_BYTES);

@@ -19,8 +19,7 @@ static void stream_ready(struct loop_source *source, uint32_t events)
         int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
-        conversation_begin(listener->sockets->conversations, fd, listener->kind, POINT_UNIX, listener->at,
-                           "");
+        conversation_begin(listener->sockets->conversations, fd, listener->kind, POINT_UNIX, listener->at, "");
     }
 }
 
@@ -64,8 +63,8 @@ static bool open_listener(struct unix_sockets *sockets, const char *name, int ty
         unlink(name);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
     cleanup_close int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, size) < 0 ||
-        (!abstract && chmod(name, 0666) < 0) || (type == SOCK_STREAM && listen(fd, UNIX_BACKLOG) < 0))
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, size) < 0 || (!abstract && chmod(name, 0666) < 0) ||
+        (type == SOCK_STREAM && listen(fd, UNIX_BACKLOG) < 0))
         return error_system(error, "can't listen on the Unix socket %.80s", name);
     struct unix_listener *listener = &sockets->listeners[sockets->count];
     *listener = (struct unix_listener){ .sockets = sockets,

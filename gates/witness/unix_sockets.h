@@ -29,7 +29,6 @@ struct unix_sockets {
 
 /* Opens all of them in the current (host) network namespace; path sockets get mode 0666. A path that stands
  * in the way is removed. */
-bool unix_sockets_open(struct unix_sockets *sockets, struct conversations *conversations,
-                       struct error *error);
+bool unix_sockets_open(struct unix_sockets *sockets, struct conversations *conversations, struct error *error);
 
 #endif

@@ -116,8 +116,8 @@ static uint16_t step_base32(const struct windows *windows, struct windows_cursor
     return owner;
 }
 
-void windows_scan(const struct windows *windows, struct windows_cursor *cursor, const uint8_t *bytes,
-                  size_t size, windows_found *found, void *context)
+void windows_scan(const struct windows *windows, struct windows_cursor *cursor, const uint8_t *bytes, size_t size,
+                  windows_found *found, void *context)
 {
     struct windows_cursor at = *cursor;
     uint16_t told = 0;

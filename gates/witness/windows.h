@@ -23,7 +23,7 @@ struct windows {
     uint64_t sieve[(1u << WINDOWS_SIEVE_BITS) / 64];
     uint64_t keys[1u << WINDOWS_SLOT_BITS];
     uint16_t owners[1u << WINDOWS_SLOT_BITS]; /* watch + 1; 0: the slot is empty */
-    uint8_t digit[256], letter[256]; /* values of hex digits and base32 letters; NOT_A_DIGIT for others */
+    uint8_t digit[256], letter[256];          /* values of hex digits and base32 letters; NOT_A_DIGIT for others */
 };
 
 /* Where in a stream a search stands. Zeroes are the beginning. */
@@ -45,7 +45,7 @@ void windows_open(struct windows *windows);
 void windows_insert(struct windows *windows, const uint8_t nonce[NONCE_BYTES], uint16_t watch);
 
 /* Searches the next `size` bytes of the stream that `cursor` follows. */
-void windows_scan(const struct windows *windows, struct windows_cursor *cursor, const uint8_t *bytes,
-                  size_t size, windows_found *found, void *context);
+void windows_scan(const struct windows *windows, struct windows_cursor *cursor, const uint8_t *bytes, size_t size,
+                  windows_found *found, void *context);
 
 #endif

@@ -82,8 +82,7 @@ static bool is_well_formed(const struct witness *witness, const struct witness_m
     bool known_event = message->event == WITNESS_STRAY || message->event == WITNESS_LOST ||
                        message->event == WITNESS_DONE || message->event == WITNESS_HIT;
     return known_event && is_terminated(message->point, sizeof message->point) &&
-           is_terminated(message->at, sizeof message->at) &&
-           is_terminated(message->peer, sizeof message->peer) &&
+           is_terminated(message->at, sizeof message->at) && is_terminated(message->peer, sizeof message->peer) &&
            is_terminated(message->text, sizeof message->text) &&
            (message->event != WITNESS_HIT || (known_kind && message->watch < witness->watch_count));
 }
@@ -96,12 +95,10 @@ bool witness_next(struct witness *witness, struct witness_message *message, uint
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (size <= 0) {
-        *message =
-            (struct witness_message){ .event = WITNESS_GONE, .monotonic_microseconds = clock_microseconds() };
+        *message = (struct witness_message){ .event = WITNESS_GONE, .monotonic_microseconds = clock_microseconds() };
         snprintf(message->text, sizeof message->text, "the witness process ended on its own");
     } else if (size != (ssize_t)sizeof *message || !is_well_formed(witness, message)) {
-        *message =
-            (struct witness_message){ .event = WITNESS_LOST, .monotonic_microseconds = clock_microseconds() };
+        *message = (struct witness_message){ .event = WITNESS_LOST, .monotonic_microseconds = clock_microseconds() };
         snprintf(message->text, sizeof message->text, "a message of the witness process is malformed");
     }
     witness->ended = message->event == WITNESS_GONE || message->event == WITNESS_DONE;

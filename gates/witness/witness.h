@@ -70,20 +70,18 @@ enum witness_fault {
     WITNESS_FAULT_NONE,
     WITNESS_FAULT_DEAD_TCP,     /* the TCP listeners are closed after the first control that they heard */
     WITNESS_FAULT_DEAF_CAPTURE, /* a capture filter that lets nothing through */
-    WITNESS_FAULT_DIES, /* the process ends at the first attempt that it hears, or when asked to stop */
+    WITNESS_FAULT_DIES,         /* the process ends at the first attempt that it hears, or when asked to stop */
 };
 
 struct witness_setup {
     int host_namespace, world_namespace; /* descriptors of network namespaces, borrowed */
     const struct watch *watches;
-    size_t watch_count; /* at most WATCHES_MAX */
-    bool ipv6;          /* false where the kernel has none: no IPv6 listener is opened */
-    const char *const
-        *abstract_names; /* NULL-ended; each gets a stream and a datagram listener ("NAME", "NAME.d") */
-    const char *path_directory; /* where the path listeners are bound: DIR/stream, DIR/dgram */
-    uint8_t
-        door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
-    uint8_t token[16]; /* "BGW1 <32 hex>" is what responders answer with */
+    size_t watch_count;                /* at most WATCHES_MAX */
+    bool ipv6;                         /* false where the kernel has none: no IPv6 listener is opened */
+    const char *const *abstract_names; /* NULL-ended; each gets a stream and a datagram listener ("NAME", "NAME.d") */
+    const char *path_directory;        /* where the path listeners are bound: DIR/stream, DIR/dgram */
+    uint8_t door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
+    uint8_t token[16];    /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;
 };
 
@@ -103,10 +101,10 @@ struct witness_message {
     bool by_tuple;          /* HIT: no nonce, only the destination */
     enum witness_kind kind; /* HIT: who heard it */
     char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix": where */
-    char at[72];   /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path;
+    char at[72];            /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path;
                     * "" where the kernel doesn't tell (a redirected datagram without ctnetlink) */
-    char peer[72]; /* source, or "" */
-    char text[96]; /* STRAY, LOST */
+    char peer[72];          /* source, or "" */
+    char text[96];          /* STRAY, LOST */
     uint64_t monotonic_microseconds;
 };
 

@@ -141,20 +141,17 @@ static bool open_host(struct witness_house *all, struct error *error)
     return house_enter(house->setup->host_namespace, error) &&
            tcp_open(&all->tcp, &all->conversations, POINT_LO, error) &&
            icmp_open(&all->icmp, house, POINT_LO, NULL, error) &&
-           unix_sockets_open(&all->unix_sockets, &all->conversations, error) &&
-           door_open(&all->door, house, error);
+           unix_sockets_open(&all->unix_sockets, &all->conversations, error) && door_open(&all->door, house, error);
 }
 
-static bool open_all(struct witness_house *all, const struct witness_setup *setup, int channel,
-                     struct error *error)
+static bool open_all(struct witness_house *all, const struct witness_setup *setup, int channel, struct error *error)
 {
     struct house *house = &all->house;
     if (setup->watch_count > WATCHES_MAX)
         return error_set(error, ERROR_USAGE, "can't watch for more than %d nonces", WATCHES_MAX);
     prepare(all, setup);
-    if (!loop_open(&house->loop, error) ||
-        !outbox_open(&house->outbox, &house->loop, channel, setup, error) || !open_world(all, error) ||
-        !open_host(all, error) || !capture_open(&all->capture, house, error))
+    if (!loop_open(&house->loop, error) || !outbox_open(&house->outbox, &house->loop, channel, setup, error) ||
+        !open_world(all, error) || !open_host(all, error) || !capture_open(&all->capture, house, error))
         return false;
     close(setup->host_namespace);
     close(setup->world_namespace);

@@ -1,6 +1,6 @@
 /*
- * bottle backends [NAME] [--json]: what can start bottles here, and what each fence of one keeps in.
- * Everything printed comes from the backend's own table.
+ * bottle backends [NAME] [--json]: what can start bottles here, and what each fence of one keeps in. Everything printed comes
+ * from the backend's own table.
  */
 #include "command.h"
 
@@ -10,8 +10,7 @@
 
 #include "../backend.h"
 
-static void print_vectors(const struct fence *fence, const char *before, const char *between,
-                          const char *format)
+static void print_vectors(const struct fence *fence, const char *before, const char *between, const char *format)
 {
     for (size_t i = 0; fence->vectors[i] != 0; i++) {
         fputs(i == 0 ? before : between, stdout);
@@ -38,8 +37,8 @@ static void print_json(const struct backend *backend)
 {
     printf("{\"name\":\"%s\",\"fences\":[", backend->name);
     for (size_t i = 0; i < backend->fence_count; i++) {
-        printf("%s{\"name\":\"%s\",\"keeps\":\"%s\",\"vectors\":[", i == 0 ? "" : ",",
-               backend->fences[i].name, backend->fences[i].keeps);
+        printf("%s{\"name\":\"%s\",\"keeps\":\"%s\",\"vectors\":[", i == 0 ? "" : ",", backend->fences[i].name,
+               backend->fences[i].keeps);
         print_vectors(&backend->fences[i], "", ",", "number");
         fputs("]}", stdout);
     }
@@ -61,8 +60,7 @@ static int run(int argc, char **argv, struct error *error)
     }
     const struct backend *only = optind < argc ? backend_find(argv[optind]) : NULL;
     if (optind < argc && only == NULL) {
-        error_set(error, ERROR_USAGE, "no backend is named \"%.64s\": bottle backends lists them",
-                  argv[optind]);
+        error_set(error, ERROR_USAGE, "no backend is named \"%.64s\": bottle backends lists them", argv[optind]);
         return -1;
     }
     if (json)

@@ -4,8 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-int bottle_command_other_option(const struct command *command, char *const argv[], int option,
-                                struct error *error)
+int bottle_command_other_option(const struct command *command, char *const argv[], int option, struct error *error)
 {
     if (option == 'h')
         return fputs(command->help, stdout) >= 0 ? 0 : -1;

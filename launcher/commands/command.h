@@ -6,8 +6,7 @@
 
 #include "../support/error.h"
 
-/* Launch failures end `bottle` with this status, as `docker run` does; wrong usage ends everything of this
- * project with 4. */
+/* Launch failures end `bottle` with this status, as `docker run` does; wrong usage ends everything of this project with 4. */
 enum { STATUS_USAGE = 4, STATUS_LAUNCH = 125 };
 
 struct command {
@@ -21,15 +20,14 @@ struct command {
 extern const struct command bottle_command_run, bottle_command_backends;
 
 /* The last row of every command's table of long options. */
-#define COMMAND_HELP_OPTION                                                                                  \
-    { "help", no_argument, NULL, 'h' },                                                                      \
-    {                                                                                                        \
-        0                                                                                                    \
+#define COMMAND_HELP_OPTION                                                                                            \
+    { "help", no_argument, NULL, 'h' },                                                                                \
+    {                                                                                                                  \
+        0                                                                                                              \
     }
 
-/* What every command does with an option that isn't its own: prints its help and returns 0, or, for one that
- * getopt_long doesn't know, fills `error` and returns -1. */
-int bottle_command_other_option(const struct command *command, char *const argv[], int option,
-                                struct error *error);
+/* What every command does with an option that isn't its own: prints its help and returns 0, or, for one that getopt_long
+ * doesn't know, fills `error` and returns -1. */
+int bottle_command_other_option(const struct command *command, char *const argv[], int option, struct error *error);
 
 #endif

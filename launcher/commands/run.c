@@ -1,10 +1,10 @@
 /*
- * bottle run: one command in a new native bottle, for a person or a script. The bottle lives exactly as long
- * as the command: it is destroyed when the command ends, when `bottle` is told to end (SIGTERM, SIGINT,
- * SIGHUP, SIGQUIT), and by the kernel when `bottle` is killed.
+ * bottle run: one command in a new native bottle, for a person or a script. The bottle lives exactly as long as the command:
+ * it is destroyed when the command ends, when `bottle` is told to end (SIGTERM, SIGINT, SIGHUP, SIGQUIT), and by the kernel
+ * when `bottle` is killed.
  *
- * Streams that are no terminal are passed as they are. A terminal never goes in: the command gets one of the
- * bottle's own, and terminal_relay carries the bytes.
+ * Streams that are no terminal are passed as they are. A terminal never goes in: the command gets one of the bottle's own,
+ * and terminal_relay carries the bytes.
  */
 #include "command.h"
 
@@ -45,8 +45,7 @@ static bool parse_door(const char *text, struct door *door, struct error *error)
     size_t length = colon == NULL ? 0 : (size_t)(colon - host) - bracketed;
     unsigned long port = colon == NULL || colon[1] < '0' || colon[1] > '9' ? 0 : strtoul(colon + 1, &end, 10);
     if (port == 0 || port > 65535 || *end != '\0' || length == 0 || length >= sizeof door->host)
-        return error_set(error, ERROR_USAGE,
-                         "--door %.64s: not HOST:PORT, as 10.0.0.1:8080 or [fd00::1]:8080", text);
+        return error_set(error, ERROR_USAGE, "--door %.64s: not HOST:PORT, as 10.0.0.1:8080 or [fd00::1]:8080", text);
     memcpy(door->host, host, length);
     door->host[length] = '\0';
     if (inet_pton(bracketed ? AF_INET6 : AF_INET, door->host, address) != 1)
@@ -64,8 +63,7 @@ static bool parse_without(const char *names, uint32_t *without, struct error *er
         snprintf(name, sizeof name, "%.*s", (int)length, names);
         int fence = length < sizeof name ? backend_find_fence(&native_backend, name) : -1;
         if (fence < 0)
-            return error_set(error, ERROR_USAGE,
-                             "no fence is named \"%s\": bottle backends native lists them", name);
+            return error_set(error, ERROR_USAGE, "no fence is named \"%s\": bottle backends native lists them", name);
         *without |= 1u << fence;
         names += length + (names[length] == ',');
     }
@@ -122,8 +120,7 @@ static int watch_signals(struct error *error)
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
         sigaddset(&set, watched[i]);
     signal(SIGPIPE, SIG_IGN);
-    int signals =
-        sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    int signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     if (signals < 0)
         error_system(error, "can't watch signals");
     return signals;
@@ -151,8 +148,8 @@ static int attend(pid_t command, int signals, struct terminal_relay *terminal)
     }
 }
 
-static int run_in(struct bottle *bottle, const struct request *request, int signals,
-                  struct terminal_relay *terminal, struct error *error)
+static int run_in(struct bottle *bottle, const struct request *request, int signals, struct terminal_relay *terminal,
+                  struct error *error)
 {
     struct exec_streams streams = { .input = 0, .output = 1, .errors = 2 };
     cleanup_close int slave = -1;
@@ -191,8 +188,7 @@ static int run(int argc, char **argv, struct error *error)
         return -1;
     struct terminal_relay terminal = TERMINAL_RELAY_NONE;
     int status = run_in(bottle, &request, signals, &terminal, error);
-    /* First everybody inside ends, then the last of what they wrote is shown, then the terminal is as it was.
-     */
+    /* First everybody inside ends, then the last of what they wrote is shown, then the terminal is as it was. */
     bool gone = native_backend.destroy(bottle, error);
     terminal_relay_close(&terminal);
     if (status == 127)
@@ -206,16 +202,14 @@ const struct command bottle_command_run = {
     .help =
         "usage: bottle run [OPTION...] [--] [COMMAND [ARGUMENT...]]\n"
         "\n"
-        "Runs COMMAND (default /bin/sh) in a new native bottle: the system's programs, read-only, and "
-        "nothing else\n"
+        "Runs COMMAND (default /bin/sh) in a new native bottle: the system's programs, read-only, and nothing else\n"
         "of this host; no network but the door. The bottle ends with the command and leaves nothing.\n"
         "\n"
         "  --door HOST:PORT   the one address it may reach; inside it is at $BOTTLE_DOOR (127.0.0.1:7702)\n"
         "  --as user|root     uid 65534 (default) or uid 0 of the bottle\n"
         "  --without FENCE    leave a fence out (see bottle backends native); may be given again\n"
         "\n"
-        "Exit status: the command's own; 128+n if signal n ended it or bottle; 127 not found, 126 not "
-        "executable;\n"
+        "Exit status: the command's own; 128+n if signal n ended it or bottle; 127 not found, 126 not executable;\n"
         "125 the bottle could not be started; 4 wrong usage.\n",
     .run = run,
 };

@@ -46,8 +46,8 @@ _Noreturn void channel_fail(int end, const struct error *error)
     _exit(1);
 }
 
-enum channel_result channel_receive(int end, struct channel_message *message, int *descriptor,
-                                    uint64_t deadline, struct error *error)
+enum channel_result channel_receive(int end, struct channel_message *message, int *descriptor, uint64_t deadline,
+                                    struct error *error)
 {
     struct pollfd ready = { .fd = end, .events = POLLIN };
     int polled;
@@ -62,10 +62,9 @@ enum channel_result channel_receive(int end, struct channel_message *message, in
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = { 0 };
-    struct msghdr envelope = { .msg_iov = &content,
-                               .msg_iovlen = 1,
-                               .msg_control = control.space,
-                               .msg_controllen = sizeof control.space };
+    struct msghdr envelope = {
+        .msg_iov = &content, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space
+    };
     ssize_t got;
     while ((got = recvmsg(end, &envelope, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
         ;

@@ -33,7 +33,7 @@ enum channel_result { CHANNEL_MESSAGE, CHANNEL_CLOSED, CHANNEL_FAILED };
 /* Waits for the next message until `deadline`. *descriptor (may be NULL) is owned by the caller afterwards;
  * -1 if there was none. CHANNEL_CLOSED: nobody holds the other end any more. CHANNEL_FAILED: `error` is
  * filled; an error message that arrives ends up there too. */
-enum channel_result channel_receive(int end, struct channel_message *message, int *descriptor,
-                                    uint64_t deadline, struct error *error);
+enum channel_result channel_receive(int end, struct channel_message *message, int *descriptor, uint64_t deadline,
+                                    struct error *error);
 
 #endif

@@ -35,8 +35,8 @@ static ssize_t send_once(struct attempt *attempt)
 {
     if (attempt->connected)
         return send(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL);
-    return sendto(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL,
-                  &attempt->target.any, attempt->target_size);
+    return sendto(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL, &attempt->target.any,
+                  attempt->target_size);
 }
 
 static void send_next(struct attempt *attempt, uint64_t now)

@@ -30,8 +30,7 @@ static void start(struct attempt *attempt, uint64_t now)
                         "Connection: close\r\n"
                         "\r\n",
                         nonce, host, nonce, nonce, host, nonce);
-    _Static_assert(REQUEST_MAX > 350 + 4 * 2 * NONCE_BYTES + 2 * INET6_ADDRSTRLEN + 2 * 16,
-                   "the request fits");
+    _Static_assert(REQUEST_MAX > 350 + 4 * 2 * NONCE_BYTES + 2 * INET6_ADDRSTRLEN + 2 * 16, "the request fits");
     attempt->request_size = (uint16_t)size;
     stream_start(attempt, now);
 }

@@ -25,8 +25,7 @@ static void finish(struct attempt *attempt, enum stage stage, int error)
     if (attempt->received > 0)
         stage = STAGE_ANSWERED;
     int unacknowledged = 0;
-    if (attempt->proof[0] != '\0' && ioctl(attempt->socket, SIOCOUTQ, &unacknowledged) == 0 &&
-        unacknowledged == 0) {
+    if (attempt->proof[0] != '\0' && ioctl(attempt->socket, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0) {
         const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
         setsockopt(attempt->socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     } else if (attempt->connected && error == 0) {
@@ -70,8 +69,8 @@ static void read_answer(struct attempt *attempt)
         return;
     }
     attempt_add_answer(attempt, data, (size_t)size);
-    bool complete = attempt->judge_answer != NULL ? attempt->judge_answer(attempt, data, (size_t)size)
-                                                  : attempt->proof[0] != '\0';
+    bool complete =
+        attempt->judge_answer != NULL ? attempt->judge_answer(attempt, data, (size_t)size) : attempt->proof[0] != '\0';
     if (complete)
         finish(attempt, STAGE_ANSWERED, 0);
 }

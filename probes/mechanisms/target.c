@@ -44,8 +44,7 @@ static bool fill_target(struct attempt *attempt, const struct address *address)
     size_t name = strlen(address->name);
     switch (address->family) {
     case AF_INET:
-        attempt->target.in =
-            (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(attempt->planned->port) };
+        attempt->target.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(attempt->planned->port) };
         memcpy(&attempt->target.in.sin_addr, address->ip, 4);
         attempt->target_size = sizeof attempt->target.in;
         return true;

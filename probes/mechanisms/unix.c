@@ -17,8 +17,8 @@ static void start_stream(struct attempt *attempt, uint64_t now)
 
 static void send_datagram(struct attempt *attempt, uint64_t now)
 {
-    ssize_t sent = sendto(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL,
-                          &attempt->target.any, attempt->target_size);
+    ssize_t sent = sendto(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL, &attempt->target.any,
+                          attempt->target_size);
     attempt->sends++;
     if (sent >= 0) {
         attempt->sent = (uint32_t)sent;

@@ -26,8 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(dns_join(&query.questions[i], letters) < query.questions[i].name_size);
     }
     uint8_t *answer = malloc(DNS_UDP_MAX); /* on the heap, so that a sanitizer guards both ends */
-    size_t answer_size =
-        dns_answer(&names, &query, "BGW1 00112233445566778899aabbccddeeff", answer, DNS_UDP_MAX);
+    size_t answer_size = dns_answer(&names, &query, "BGW1 00112233445566778899aabbccddeeff", answer, DNS_UDP_MAX);
     require(answer_size >= 12 && answer_size <= DNS_UDP_MAX);
     require((answer[2] & 0x80) != 0);
     answer[2] &= 0x7f; /* made a query again, it must be one, with the same first question */

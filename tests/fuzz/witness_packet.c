@@ -31,8 +31,7 @@ static const struct watch watches[] = {
 static struct world *make_world(int channel)
 {
     static const struct witness_setup setup = { .watches = watches, .watch_count = WATCHES };
-    struct world *world =
-        mmap(NULL, sizeof *world, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct world *world = mmap(NULL, sizeof *world, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct error error = { 0 };
     if (world == MAP_FAILED || !loop_open(&world->house.loop, &error) ||
         !outbox_open(&world->house.outbox, &world->house.loop, channel, &setup, &error))
@@ -56,8 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = (size_t)(data[1] << 8 | data[2]);
         if (length > size - 3)
             length = size - 3;
-        uint8_t *frame =
-            malloc(length + 1); /* on the heap, so that a sanitizer sees the first byte too far */
+        uint8_t *frame = malloc(length + 1); /* on the heap, so that a sanitizer sees the first byte too far */
         memcpy(frame, data + 3, length);
         capture_take_frame(&world->capture, data[0] & 1 ? POINT_LO : POINT_WAN, frame, length);
         free(frame);

@@ -45,8 +45,7 @@ Test(collector, no_prefix_of_a_good_stream_is_complete)
     for (size_t size = 0; size < stream.size; size++) {
         struct collection result = collect(&with_door, stream.text, size);
         bool greeted = size > strlen(HELLO);
-        cr_expect_eq(result.state, greeted ? STREAM_CUT : STREAM_SILENT, "%zu bytes: state %d", size,
-                     result.state);
+        cr_expect_eq(result.state, greeted ? STREAM_CUT : STREAM_SILENT, "%zu bytes: state %d", size, result.state);
         cr_expect(result.problem[0] != '\0');
     }
 }
@@ -70,13 +69,12 @@ Test(collector, no_good_stream_with_a_byte_taken_out_or_put_in_is_complete)
     for (size_t i = 0; i < stream.size; i++) {
         memcpy(other.text, stream.text, i);
         memcpy(other.text + i, stream.text + i + 1, stream.size - i - 1);
-        cr_expect_neq(collect(&with_door, other.text, stream.size - 1).state, STREAM_COMPLETE,
-                      "without byte %zu", i);
+        cr_expect_neq(collect(&with_door, other.text, stream.size - 1).state, STREAM_COMPLETE, "without byte %zu", i);
         memcpy(other.text + i + 1, stream.text + i, stream.size - i);
         for (const char *byte = "0a \n-"; *byte != '\0'; byte++) {
             other.text[i] = *byte;
-            cr_expect_neq(collect(&with_door, other.text, stream.size + 1).state, STREAM_COMPLETE,
-                          "%c at %zu", *byte, i);
+            cr_expect_neq(collect(&with_door, other.text, stream.size + 1).state, STREAM_COMPLETE, "%c at %zu", *byte,
+                          i);
         }
     }
 }
@@ -97,17 +95,14 @@ static const struct {
     { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, DOOR4), 4, 5, STREAM_FORGED, "counts wrong" },
     { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE), 5, 5, STREAM_FORGED, "counts wrong" },
     { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE), 4, 4, STREAM_CUT, "4 of 5 acts tried and 4 done" },
-    { LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 1 sent - 1 0 1 -"), 4, 2, STREAM_CUT,
-      "4 of 5 acts tried and 2 done" },
+    { LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 1 sent - 1 0 1 -"), 4, 2, STREAM_CUT, "4 of 5 acts tried and 2 done" },
     { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, "BG1 try 4 door user"), 5, 4, STREAM_CUT,
       "5 of 5 acts tried and 4 done" },
     { LINES(HELLO), 0, 0, STREAM_CUT, "0 of 5 acts tried" },
     { LINES(HELLO, HELLO, DOOR0, ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED, "second hello" },
-    { LINES(DOOR0, HELLO, ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED,
-      "line 1: a record before the hello" },
-    { LINES("BG1 hello ffffffffffffffffffffffffffffffff 5 65534 6.1.0-x - -", DOOR0, ALL_TRIED, ALL_DONE,
-            DOOR4),
-      5, 5, STREAM_FORGED, "another run" },
+    { LINES(DOOR0, HELLO, ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED, "line 1: a record before the hello" },
+    { LINES("BG1 hello ffffffffffffffffffffffffffffffff 5 65534 6.1.0-x - -", DOOR0, ALL_TRIED, ALL_DONE, DOOR4), 5, 5,
+      STREAM_FORGED, "another run" },
     { LINES("BG1 hello " RUN " 4 65534 6.1.0-x - -", DOOR0, ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED,
       "another number" },
     { LINES("BG1 hello " RUN " 5 0 6.1.0-x - -", DOOR0, ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED,
@@ -116,32 +111,25 @@ static const struct {
       "another principal" },
     { LINES(HELLO, DOOR0, "BG1 try 1 BG-049 root", "BG1 did 1 sent - 1 0 1 -"), 2, 2, STREAM_FORGED,
       "another principal" },
-    { LINES(HELLO, DOOR0, "BG1 try 1 BG-061 user", "BG1 did 1 sent - 1 0 1 -"), 2, 2, STREAM_FORGED,
-      "another vector" },
-    { LINES(HELLO, DOOR0, "BG1 try 1 door user", "BG1 did 1 sent - 1 0 1 -"), 2, 2, STREAM_FORGED,
-      "another vector" },
-    { LINES(HELLO, DOOR0, "BG1 try 2 BG-061 user", "BG1 try 1 BG-049 user"), 3, 1, STREAM_FORGED,
-      "out of order" },
-    { LINES(HELLO, DOOR0, "BG1 try 1 BG-049 user", "BG1 try 1 BG-049 user"), 3, 1, STREAM_FORGED,
-      "out of order" },
-    { LINES(HELLO, DOOR0, "BG1 try 1 BG-049 user", "BG1 try 3 BG-061 user"), 3, 1, STREAM_FORGED,
-      "out of order" },
+    { LINES(HELLO, DOOR0, "BG1 try 1 BG-061 user", "BG1 did 1 sent - 1 0 1 -"), 2, 2, STREAM_FORGED, "another vector" },
+    { LINES(HELLO, DOOR0, "BG1 try 1 door user", "BG1 did 1 sent - 1 0 1 -"), 2, 2, STREAM_FORGED, "another vector" },
+    { LINES(HELLO, DOOR0, "BG1 try 2 BG-061 user", "BG1 try 1 BG-049 user"), 3, 1, STREAM_FORGED, "out of order" },
+    { LINES(HELLO, DOOR0, "BG1 try 1 BG-049 user", "BG1 try 1 BG-049 user"), 3, 1, STREAM_FORGED, "out of order" },
+    { LINES(HELLO, DOOR0, "BG1 try 1 BG-049 user", "BG1 try 3 BG-061 user"), 3, 1, STREAM_FORGED, "out of order" },
     { LINES(HELLO, DOOR0, "BG1 try 9 BG-049 user"), 2, 1, STREAM_FORGED, "not in the plan" },
     { LINES(HELLO, DOOR0, "BG1 try 5 BG-049 user"), 2, 1, STREAM_FORGED, "not in the plan" },
-    { LINES(HELLO, "BG1 try 1 BG-049 user", "BG1 did 1 sent - 1 0 1 -"), 1, 1, STREAM_FORGED,
-      "out of order" },
+    { LINES(HELLO, "BG1 try 1 BG-049 user", "BG1 did 1 sent - 1 0 1 -"), 1, 1, STREAM_FORGED, "out of order" },
     { LINES(HELLO, DOOR0, "BG1 did 1 sent - 1 0 1 -", "BG1 try 1 BG-049 user"), 2, 2, STREAM_FORGED,
       "without its try" },
     { LINES(HELLO, DOOR0, "BG1 did 500 sent - 1 0 1 -"), 1, 2, STREAM_FORGED, "not in the plan" },
-    { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, "BG1 did 2 sent - 1 0 1 -", DOOR4), 5, 5, STREAM_FORGED,
+    { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, "BG1 did 2 sent - 1 0 1 -", DOOR4), 5, 5, STREAM_FORGED, "second did" },
+    { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, "BG1 did 0 answered - 38 69 120 0f0f", DOOR4), 5, 5, STREAM_FORGED,
       "second did" },
-    { LINES(HELLO, DOOR0, ALL_TRIED, ALL_DONE, "BG1 did 0 answered - 38 69 120 0f0f", DOOR4), 5, 5,
-      STREAM_FORGED, "second did" },
-    { LINES(HELLO, "BG1 try 0 door user", ALL_TRIED, "BG1 did 0 answered - 38 69 120 0f0f", ALL_DONE, DOOR4),
-      5, 5, STREAM_FORGED, "before the door is done" },
+    { LINES(HELLO, "BG1 try 0 door user", ALL_TRIED, "BG1 did 0 answered - 38 69 120 0f0f", ALL_DONE, DOOR4), 5, 5,
+      STREAM_FORGED, "before the door is done" },
     { LINES(HELLO, DOOR0, ALL_TRIED, DOOR4, ALL_DONE), 5, 5, STREAM_FORGED, "before all else is done" },
-    { LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 1 sent - 1 0 1 -", "BG1 did 2 sent - 1 0 1 -",
-            "BG1 try 4 door user", "BG1 did 3 sent - 1 0 1 -", "BG1 did 4 sent - 1 0 1 -"),
+    { LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 1 sent - 1 0 1 -", "BG1 did 2 sent - 1 0 1 -", "BG1 try 4 door user",
+            "BG1 did 3 sent - 1 0 1 -", "BG1 did 4 sent - 1 0 1 -"),
       5, 5, STREAM_FORGED, "before all else is done" },
     { LINES(HELLO, DOOR0, "", ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED, "line 4: not a record" },
     { LINES(HELLO, DOOR0, "BG1 hi", ALL_TRIED, ALL_DONE, DOOR4), 5, 5, STREAM_FORGED, "not a record" },
@@ -211,8 +199,7 @@ Test(collector, a_plan_that_can_not_be_collected_is_refused)
 
 Test(collector, what_was_done_before_a_forgery_stays_recorded)
 {
-    struct stream stream =
-        make_stream(LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 2 sent - 1 0 1 -", "forged"), 4, 2);
+    struct stream stream = make_stream(LINES(HELLO, DOOR0, ALL_TRIED, "BG1 did 2 sent - 1 0 1 -", "forged"), 4, 2);
     struct collection result = collect(&with_door, stream.text, stream.size);
     cr_assert_eq(result.state, STREAM_FORGED);
     cr_expect(result.acts[0].done && result.acts[2].done && result.acts[3].tried && !result.acts[3].done);

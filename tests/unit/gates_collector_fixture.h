@@ -48,10 +48,10 @@ static inline struct stream make_stream(const char *const *lines, unsigned tried
     return stream;
 }
 
-#define LINES(...)                                                                                           \
-    (const char *const[])                                                                                    \
-    {                                                                                                        \
-        __VA_ARGS__, NULL                                                                                    \
+#define LINES(...)                                                                                                     \
+    (const char *const[])                                                                                              \
+    {                                                                                                                  \
+        __VA_ARGS__, NULL                                                                                              \
     }
 
 static inline struct stream good_stream(void)

@@ -13,8 +13,7 @@
 
 /* The values that are tried: all there are, and some that there aren't. */
 static const int sightings[] = {
-    SIGHTING_CAUGHT, SIGHTING_UNSUPPORTED, SIGHTING_MISSED, SIGHTING_SKIPPED, SIGHTING_UNKNOWN, SIGHTINGS, -1,
-    INT_MAX
+    SIGHTING_CAUGHT, SIGHTING_UNSUPPORTED, SIGHTING_MISSED, SIGHTING_SKIPPED, SIGHTING_UNKNOWN, SIGHTINGS, -1, INT_MAX
 };
 static const int accounts[] = {
     ACCOUNT_TRIED, ACCOUNT_UNSUPPORTED, ACCOUNT_HALF, ACCOUNT_NONE, ACCOUNT_UNTRUSTED, ACCOUNTS, -1
@@ -23,9 +22,8 @@ static const int accounts[] = {
 
 /* The yes-or-no inputs, by name. */
 enum { HIT, BROKEN, DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3, STRAY, OPENED, OUTSIDE, STRUCTURAL, FLAGS };
-static const char *const flag_names[FLAGS] = { "hit",      "broken",   "door1",     "door2",
-                                               "witness1", "witness2", "witness3",  "stray",
-                                               "opened",   "outside",  "structural" };
+static const char *const flag_names[FLAGS] = { "hit",      "broken", "door1",  "door2",   "witness1",  "witness2",
+                                               "witness3", "stray",  "opened", "outside", "structural" };
 
 static struct evidence make_evidence(int bare, int open, int account, unsigned flags)
 {
@@ -175,8 +173,7 @@ Test(judge, agrees_with_the_table_for_every_combination_and_reaches_every_reason
     for_all(agrees_with_the_oracle);
     cr_assert_eq(combinations, COUNT(sightings) * COUNT(sightings) * COUNT(accounts) << FLAGS);
     for (int reason = 0; reason < REASONS; reason++)
-        cr_expect(reached[reason], "reason %d is never given: %s", reason,
-                  judge_reason_text((enum reason)reason));
+        cr_expect(reached[reason], "reason %d is never given: %s", reason, judge_reason_text((enum reason)reason));
 }
 
 /* Everything that can be taken away; the rest of the evidence stays. */
@@ -187,22 +184,16 @@ static void less_is_never_blocked(int bare, int open, int account, unsigned flag
     static const unsigned declared[] = { OUTSIDE, STRUCTURAL };
     for (size_t i = 0; i < COUNT(lesser_accounts); i++)
         if (is_blocked(bare, open, lesser_accounts[i], flags))
-            cr_assert_fail("blocked with no whole record: %s",
-                           describe(bare, open, lesser_accounts[i], flags));
+            cr_assert_fail("blocked with no whole record: %s", describe(bare, open, lesser_accounts[i], flags));
     for (size_t i = 0; i < COUNT(needed); i++)
         if (is_blocked(bare, open, account, flags & ~(1U << needed[i])))
-            cr_assert_fail("blocked without %s: %s", flag_names[needed[i]],
-                           describe(bare, open, account, flags));
+            cr_assert_fail("blocked without %s: %s", flag_names[needed[i]], describe(bare, open, account, flags));
     for (size_t i = 0; i < COUNT(declared); i++)
-        if (!is_blocked(bare, open, account, flags) &&
-            is_blocked(bare, open, account, flags & ~(1U << declared[i])))
-            cr_assert_fail("blocked for lack of %s: %s", flag_names[declared[i]],
-                           describe(bare, open, account, flags));
-    if (is_blocked(bare, SIGHTING_SKIPPED, account, flags) ||
-        is_blocked(bare, SIGHTING_UNKNOWN, account, flags))
+        if (!is_blocked(bare, open, account, flags) && is_blocked(bare, open, account, flags & ~(1U << declared[i])))
+            cr_assert_fail("blocked for lack of %s: %s", flag_names[declared[i]], describe(bare, open, account, flags));
+    if (is_blocked(bare, SIGHTING_SKIPPED, account, flags) || is_blocked(bare, SIGHTING_UNKNOWN, account, flags))
         cr_assert_fail("blocked without an open bottle: %s", describe(bare, open, account, flags));
-    if (is_blocked(bare, open, account, flags | 1U << STRAY) ||
-        is_blocked(bare, open, account, flags | 1U << BROKEN))
+    if (is_blocked(bare, open, account, flags | 1U << STRAY) || is_blocked(bare, open, account, flags | 1U << BROKEN))
         cr_assert_fail("blocked with strays or a broken gate: %s", describe(bare, open, account, flags));
 }
 
@@ -243,8 +234,7 @@ static void blocked_has_a_how(int bare, int open, int account, unsigned flags)
 {
     struct judgement found = judge_of(bare, open, account, flags);
     if ((found.verdict == VERDICT_BLOCKED) != (found.how != HOW_NONE))
-        cr_assert_fail("verdict %d and how %d: %s", found.verdict, found.how,
-                       describe(bare, open, account, flags));
+        cr_assert_fail("verdict %d and how %d: %s", found.verdict, found.how, describe(bare, open, account, flags));
 }
 
 Test(judge, exactly_what_is_blocked_says_how)

@@ -95,8 +95,7 @@ Test(plan, gives_no_two_attempts_the_same_nonce_whatever_the_phase_or_principal)
         phases[k] = watches_of((enum phase_kind)k, secret);
     for (size_t a = 0; a < PHASES * count; a++)
         for (size_t b = 0; b < a; b++)
-            cr_assert(memcmp(phases[a / count][a % count].nonce, phases[b / count][b % count].nonce,
-                             NONCE_BYTES) != 0);
+            cr_assert(memcmp(phases[a / count][a % count].nonce, phases[b / count][b % count].nonce, NONCE_BYTES) != 0);
     for (int k = 0; k < PHASES; k++)
         free(phases[k]);
     secret_free(secret);
@@ -113,8 +112,7 @@ Test(plan, is_accepted_by_the_probe_with_the_nonces_that_the_witnesses_watch_for
     static char text[PLAN_TEXT_MAX];
     memset(masks, 0x5a, sizeof masks);
     for (int p = 0; p < PRINCIPALS; p++) {
-        cr_assert(plan_for_probe(&plan, secret, PHASE_OPEN, (enum principal)p, out, &error), "%s",
-                  error.text);
+        cr_assert(plan_for_probe(&plan, secret, PHASE_OPEN, (enum principal)p, out, &error), "%s", error.text);
         out->deadline_milliseconds = 1000;
         out->repeats = 3;
         size_t size = plan_format(out, (const uint8_t(*)[NONCE_BYTES])masks, text, sizeof text);

@@ -36,8 +36,7 @@ static void make_good_run(void)
         .backend = &native_backend, .principals = { true, true }, .self_proof = true, .mutant = -1
     };
     cr_assert(plan_make(&run->plan, asked, 1, true, &error), "%s", error.text);
-    run->findings =
-        (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
+    run->findings = (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
     strcpy(run->findings.kernel, "6.1");
     strcpy(run->findings.probe_digest, "d1");
     for (int k = 0; k < PHASES; k++) {
@@ -251,8 +250,7 @@ Test(verdict, is_never_pass_when_one_thing_is_missing, .fini = forget_run)
         make_good_run();
         troubles[i].make();
         judge_run();
-        cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name,
-                     run_verdict_name(run->verdict));
+        cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name, run_verdict_name(run->verdict));
     }
 }
 
@@ -283,8 +281,7 @@ Test(verdict, does_not_take_another_phases_token_for_an_escape, .init = make_goo
     cr_assert_eq(run->verdict, RUN_PASS);
 }
 
-Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .init = make_good_run,
-     .fini = forget_run)
+Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .init = make_good_run, .fini = forget_run)
 {
     for (int k = 0; k < PHASES; k++) {
         forget_hits((enum phase_kind)k);

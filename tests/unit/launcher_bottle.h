@@ -1,7 +1,6 @@
 /*
- * What the launcher's tests share: bottles that must start, commands that must end, and a way to run code of
- * the test's own inside: the test binary is put into the bottle, and what it is called there says what it
- * does (see INSIDE).
+ * What the launcher's tests share: bottles that must start, commands that must end, and a way to run code of the test's own
+ * inside: the test binary is put into the bottle, and what it is called there says what it does (see INSIDE).
  */
 #ifndef TESTS_UNIT_LAUNCHER_BOTTLE_H
 #define TESTS_UNIT_LAUNCHER_BOTTLE_H
@@ -24,18 +23,17 @@
 #define WITHOUT(fence) (1u << (fence))
 #define BOUND          20000000 /* microseconds; against hangs only */
 
-/* Defines what the test binary does where it is called `program` in a bottle: it runs before Criterion's
- * main. */
-#define INSIDE(program)                                                                                      \
-    static void program##_inside(int argc, char **argv);                                                     \
-    __attribute__((constructor)) static void program##_enter(int argc, char **argv)                          \
-    {                                                                                                        \
-        if (argc > 0 && strcmp(argv[0], "/tmp/" #program) == 0) {                                            \
-            program##_inside(argc, argv);                                                                    \
-            fflush(stdout);                                                                                  \
-            _exit(0);                                                                                        \
-        }                                                                                                    \
-    }                                                                                                        \
+/* Defines what the test binary does where it is called `program` in a bottle: it runs before Criterion's main. */
+#define INSIDE(program)                                                                                                \
+    static void program##_inside(int argc, char **argv);                                                               \
+    __attribute__((constructor)) static void program##_enter(int argc, char **argv)                                    \
+    {                                                                                                                  \
+        if (argc > 0 && strcmp(argv[0], "/tmp/" #program) == 0) {                                                      \
+            program##_inside(argc, argv);                                                                              \
+            fflush(stdout);                                                                                            \
+            _exit(0);                                                                                                  \
+        }                                                                                                              \
+    }                                                                                                                  \
     static void program##_inside(int argc, char **argv)
 
 static inline struct bottle *start_with(struct bottle_options options)

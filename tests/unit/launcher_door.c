@@ -20,8 +20,7 @@ static int connect_to(const char *host, uint16_t port)
     return -1;
 }
 
-/* dial HOST PORT BYTES: sends so many bytes, ends its side, and prints what comes back; or dial HOST PORT:
- * prints errno. */
+/* dial HOST PORT BYTES: sends so many bytes, ends its side, and prints what comes back; or dial HOST PORT: prints errno. */
 INSIDE(dial)
 {
     char answer[64];
@@ -51,8 +50,7 @@ static int listen_here(uint16_t *port)
     return fd;
 }
 
-/* A sidecar: counts what each connection sends until its end of file, then tells. One child, ended by its
- * lifeline. */
+/* A sidecar: counts what each connection sends until its end of file, then tells. One child, ended by its lifeline. */
 static pid_t serve(int listener)
 {
     pid_t pid = fork();
@@ -86,8 +84,7 @@ static struct world open_world(uint32_t without)
     world.server = serve(world.door);
     struct bottle_options options = { .without = without,
                                       .system_directories = true,
-                                      .door = {
-                                          .wanted = true, .host = "127.0.0.1", .port = world.door_port } };
+                                      .door = { .wanted = true, .host = "127.0.0.1", .port = world.door_port } };
     world.bottle = start_with(options);
     put_self(world.bottle, "dial");
     return world;
@@ -131,8 +128,7 @@ Test(launcher_door, the_relay_lives_on_after_more_connections_than_it_holds_at_o
 {
     struct world world = open_world(0);
     char output[256], script[256];
-    snprintf(script, sizeof script,
-             "i=0; while [ $i -lt %d ]; do /tmp/dial 127.0.0.1 %d 1 & i=$((i+1)); done; wait",
+    snprintf(script, sizeof script, "i=0; while [ $i -lt %d ]; do /tmp/dial 127.0.0.1 %d 1 & i=$((i+1)); done; wait",
              DOOR_RELAY_CONNECTIONS + 8, NATIVE_DOOR_PORT);
     char all[4096];
     cr_expect_eq(run_shell(world.bottle, PRINCIPAL_USER, script, all, sizeof all), 0);
@@ -195,8 +191,7 @@ Test(launcher_door, a_door_that_is_no_address_is_refused)
     char init[PATH_MAX];
     struct error error = { 0 };
     cr_assert(install_find("bottle-init", init, &error));
-    struct bottle_options options = { .init_path = init,
-                                      .door = { .wanted = true, .host = "example.org", .port = 1 } };
+    struct bottle_options options = { .init_path = init, .door = { .wanted = true, .host = "example.org", .port = 1 } };
     cr_expect_null(native_backend.start(&options, &error));
     cr_expect_eq(error.code, ERROR_USAGE);
 }

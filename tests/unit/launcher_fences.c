@@ -1,6 +1,6 @@
 /*
- * Each fence, one by one: with it a thing inside is so, without it it is otherwise. A fence that silently
- * stays when it is left out, or silently goes when it isn't, turns a row red.
+ * Each fence, one by one: with it a thing inside is so, without it it is otherwise. A fence that silently stays when it is
+ * left out, or silently goes when it isn't, turns a row red.
  */
 #include "launcher_bottle.h"
 
@@ -33,19 +33,15 @@ static const struct row rows[] = {
     { FENCE_UTS, 0, PRINCIPAL_USER, false, "uname -n", "bottle", NULL },
     { FENCE_CGROUP, 0, PRINCIPAL_USER, false, NS("cgroup"), NULL, NULL },
     { FENCE_TIME, 0, PRINCIPAL_USER, false, NS("time"), NULL, NULL },
-    { FENCE_NO_NEW_PRIVILEGES, 0, PRINCIPAL_USER, false, "grep NoNewPrivs /proc/self/status",
-      "NoNewPrivs:\t1", NULL },
-    { FENCE_CAPABILITIES, 0, PRINCIPAL_ROOT, false,
-      "grep -c -E 'Cap(Eff|Prm|Bnd):.*[1-9a-f]' /proc/self/status", "0", "3" },
-    { FENCE_SECCOMP, 0, PRINCIPAL_USER, false, "grep Seccomp: /proc/self/status", "Seccomp:\t2",
-      "Seccomp:\t0" },
+    { FENCE_NO_NEW_PRIVILEGES, 0, PRINCIPAL_USER, false, "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1", NULL },
+    { FENCE_CAPABILITIES, 0, PRINCIPAL_ROOT, false, "grep -c -E 'Cap(Eff|Prm|Bnd):.*[1-9a-f]' /proc/self/status", "0",
+      "3" },
+    { FENCE_SECCOMP, 0, PRINCIPAL_USER, false, "grep Seccomp: /proc/self/status", "Seccomp:\t2", "Seccomp:\t0" },
     { FENCE_LIMITS, 0, PRINCIPAL_USER, false, "ulimit -H -c", "0", NULL },
     { FENCE_DESCRIPTORS, 0, PRINCIPAL_USER, false, "ls /proc/self/fd | grep -c '^77$'", "0", "1" },
     { FENCE_SESSION, WITHOUT(FENCE_PID), PRINCIPAL_USER, false, "cut -d' ' -f6 /proc/self/stat", NULL, NULL },
-    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_USER, false, "unshare -U echo made 2>/dev/null", "",
-      "made" },
-    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_ROOT, false, "unshare -U echo made 2>/dev/null", "",
-      "made" },
+    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_USER, false, "unshare -U echo made 2>/dev/null", "", "made" },
+    { FENCE_NESTING, WITHOUT(FENCE_SECCOMP), PRINCIPAL_ROOT, false, "unshare -U echo made 2>/dev/null", "", "made" },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -88,8 +84,8 @@ Test(launcher_fences, each_fence_that_stands_keeps_its_thing_in)
         destroy(bottle);
         run_outside(rows[i].script, outside, sizeof outside);
         if (rows[i].fenced != NULL)
-            cr_expect_str_eq(inside, rows[i].fenced, "%s: %s printed \"%s\"",
-                             native_fences[rows[i].fence].name, rows[i].script, inside);
+            cr_expect_str_eq(inside, rows[i].fenced, "%s: %s printed \"%s\"", native_fences[rows[i].fence].name,
+                             rows[i].script, inside);
         else
             cr_expect(*inside != '\0' && strcmp(inside, outside) != 0, "%s: %s printed \"%s\"",
                       native_fences[rows[i].fence].name, rows[i].script, inside);
@@ -133,8 +129,8 @@ Test(launcher_fences, an_open_bottle_has_none)
     make_surroundings();
     struct bottle *bottle = start_without(backend_all_fences(&native_backend));
     run_shell(bottle, PRINCIPAL_USER,
-              "id -u; grep -E '(NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd/77; " NS("net"),
-              output, sizeof output);
+              "id -u; grep -E '(NoNewPrivs|Seccomp):' /proc/self/status; ls /proc/self/fd/77; " NS("net"), output,
+              sizeof output);
     destroy(bottle);
     char net[64] = "", expected[256];
     cr_assert_gt(readlink("/proc/self/ns/net", net, sizeof net - 1), 0);

@@ -29,8 +29,7 @@ Test(launcher_id_maps, an_id_is_mapped_only_where_one_line_covers_all_of_the_ran
         { "garbage\n", 0, 1, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        cr_expect_eq(id_block_mapped(rows[i].map, rows[i].first, rows[i].count), rows[i].mapped, "row %zu",
-                     i);
+        cr_expect_eq(id_block_mapped(rows[i].map, rows[i].first, rows[i].count), rows[i].mapped, "row %zu", i);
 }
 
 Test(launcher_id_maps, a_block_lies_in_the_unused_range_and_two_of_one_process_differ)
@@ -141,10 +140,8 @@ static int become_user(void)
         return 1;
     if (!namespaces_become(PRINCIPAL_USER, -1, &error))
         return fprintf(stderr, "%s\n", error.text), 2;
-    return getuid() == 65534 && geteuid() == 65534 && getgid() == 65534 && no_capability_left() &&
-                   setuid(0) != 0
-               ? 0
-               : 3;
+    return getuid() == 65534 && geteuid() == 65534 && getgid() == 65534 && no_capability_left() && setuid(0) != 0 ? 0
+                                                                                                                  : 3;
 }
 
 Test(launcher_id_maps, the_user_principal_is_65534_without_capabilities_whatever_is_mapped)

@@ -15,8 +15,7 @@ static struct bottle *start_empty(void)
     return start_with((struct bottle_options){ 0 });
 }
 
-/* The test binary needs its libraries, so what an empty root has is looked at from outside, by way of init.
- */
+/* The test binary needs its libraries, so what an empty root has is looked at from outside, by way of init. */
 Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_nothing_else)
 {
     struct bottle *bottle = start_empty();
@@ -59,8 +58,7 @@ Test(launcher_native, with_system_directories_the_root_has_the_systems_and_no_mo
                                         "nix", "proc", "root", "run",  "sbin", "tmp",   "usr" };
     struct bottle *bottle = start_without(0);
     run_shell(bottle, PRINCIPAL_ROOT, "ls /", output, sizeof output);
-    for (char *saved, *name = strtok_r(output, "\n", &saved); name != NULL;
-         name = strtok_r(NULL, "\n", &saved)) {
+    for (char *saved, *name = strtok_r(output, "\n", &saved); name != NULL; name = strtok_r(NULL, "\n", &saved)) {
         bool known = false;
         for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
             known |= strcmp(name, tops[i]) == 0;
@@ -95,15 +93,14 @@ Test(launcher_native, nothing_of_the_hosts_root_is_mounted_but_what_was_put_ther
 {
     char output[16384];
     struct bottle *bottle = start_without(0);
-    run_shell(bottle, PRINCIPAL_USER,
-              "cut -d' ' -f2,4 /proc/mounts | grep -v -E "
-              "'^/(proc|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|nix|run)(/| )'",
-              output, sizeof output);
+    run_shell(
+        bottle, PRINCIPAL_USER,
+        "cut -d' ' -f2,4 /proc/mounts | grep -v -E '^/(proc|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|nix|run)(/| )'",
+        output, sizeof output);
     cr_expect_eq(strncmp(output, "/ rw,nosuid,nodev", 17), 0, "%s", output);
     cr_expect_null(strchr(output, '\n'), "%s", output);
-    run_shell(bottle, PRINCIPAL_USER,
-              "grep -E ' (/usr|/bin|/lib|/etc)' /proc/mounts | grep -v -c ' ro,nosuid,nodev'", output,
-              sizeof output);
+    run_shell(bottle, PRINCIPAL_USER, "grep -E ' (/usr|/bin|/lib|/etc)' /proc/mounts | grep -v -c ' ro,nosuid,nodev'",
+              output, sizeof output);
     cr_expect_str_eq(output, "0");
     destroy(bottle);
 }
@@ -144,8 +141,8 @@ Test(launcher_native, exit_statuses_are_the_commands_own)
     struct bottle *bottle = start_without(0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char output[256];
-        cr_expect_eq(run_argv(bottle, PRINCIPAL_USER, rows[i].argv, output, sizeof output), rows[i].status,
-                     "row %zu", i);
+        cr_expect_eq(run_argv(bottle, PRINCIPAL_USER, rows[i].argv, output, sizeof output), rows[i].status, "row %zu",
+                     i);
     }
     destroy(bottle);
 }
@@ -210,8 +207,7 @@ Test(launcher_native, put_follows_no_link_that_the_bottle_made)
     cr_expect_not(native_backend.put(bottle, "dangling", source, 0444, &error));
     memset(&error, 0, sizeof error);
     /* Root of the bottle turns the whole directory: what is put still goes where /tmp was. */
-    run_shell(bottle, PRINCIPAL_ROOT, "mv /tmp /old && mkdir /victim && ln -s /victim /tmp", output,
-              sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "mv /tmp /old && mkdir /victim && ln -s /victim /tmp", output, sizeof output);
     cr_expect(native_backend.put(bottle, "late", source, 0444, &error), "%s", error.text);
     run_shell(bottle, PRINCIPAL_ROOT, "ls /victim; ls /old/late", output, sizeof output);
     cr_expect_str_eq(output, "/old/late");
@@ -221,13 +217,7 @@ Test(launcher_native, put_follows_no_link_that_the_bottle_made)
 Test(launcher_native, names_that_are_paths_are_not_put)
 {
     static const char *const names[] = {
-        "",
-        ".",
-        "..",
-        "a/b",
-        "/a",
-        "../a",
-        "a-name-that-is-much-too-long-for-anybody-to-have-meant-it-as-a-file-name"
+        "", ".", "..", "a/b", "/a", "../a", "a-name-that-is-much-too-long-for-anybody-to-have-meant-it-as-a-file-name"
     };
     struct bottle *bottle = start_empty();
     int source = memfd_create("source", MFD_CLOEXEC);

@@ -1,9 +1,8 @@
 /*
- * The system calls that a bottle's commands don't get, each really tried inside; and those that they must
- * have.
+ * The system calls that a bottle's commands don't get, each really tried inside; and those that they must have.
  *
- * Where a call without the filter would be denied by a missing capability too, the arguments are bad ones, so
- * that the kernel itself answers something else than EPERM: only then does EPERM show the filter.
+ * Where a call without the filter would be denied by a missing capability too, the arguments are bad ones, so that the kernel
+ * itself answers something else than EPERM: only then does EPERM show the filter.
  */
 #include "launcher_bottle.h"
 
@@ -44,10 +43,7 @@ static const struct call calls[] = {
     { "AF_KEY socket", DENIED, SYS_socket, { AF_KEY, SOCK_STREAM, 0 } },
     { "negative family", DENIED, SYS_socket, { -1, SOCK_STREAM, 0 } },
     { "raw IPv4 socket", DENIED, SYS_socket, { AF_INET, SOCK_RAW, 0 } },
-    { "raw IPv4 socket, non-blocking",
-      DENIED,
-      SYS_socket,
-      { AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 } },
+    { "raw IPv4 socket, non-blocking", DENIED, SYS_socket, { AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 } },
     { "raw IPv4 socket, high bits set", DENIED, SYS_socket, { AF_INET, SOCK_RAW | 1L << 40, 0 } },
     { "raw IPv6 socket", DENIED, SYS_socket, { AF_INET6, SOCK_RAW, 0 } },
     { "packet type", DENIED, SYS_socket, { AF_INET6, SOCK_PACKET, 0 } },
@@ -211,8 +207,7 @@ Test(launcher_seccomp, without_the_fence_the_kernel_itself_answers)
     for (size_t i = 0; i < CALLS; i++) {
         bool filtered = answers[i] == EPERM;
         if (calls[i].expected == DENIED)
-            cr_expect_not(filtered, "%s: EPERM without the filter too: this row proves nothing",
-                          calls[i].name);
+            cr_expect_not(filtered, "%s: EPERM without the filter too: this row proves nothing", calls[i].name);
         if (calls[i].expected == ABSENT)
             cr_expect_neq(answers[i], ENOSYS, "%s", calls[i].name);
     }

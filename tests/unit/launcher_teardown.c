@@ -34,11 +34,9 @@ static struct bottle *start_busy(void)
     struct bottle_options options = { .system_directories = true,
                                       .door = { .wanted = true, .host = "127.0.0.1", .port = 9 } };
     struct bottle *bottle = start_with(options);
-    /* A daemon that left its session, an orphan and a command that takes no SIGTERM; "ready" when all are
-     * there. */
+    /* A daemon that left its session, an orphan and a command that takes no SIGTERM; "ready" when all are there. */
     char *const argv[] = { "/bin/sh", "-c",
-                           "trap '' TERM HUP; setsid sleep 1000 & (sleep 1001 &) ; echo ready; sleep 1002",
-                           NULL };
+                           "trap '' TERM HUP; setsid sleep 1000 & (sleep 1001 &) ; echo ready; sleep 1002", NULL };
     int ready[2];
     char word[6];
     pid_t pid;
@@ -122,8 +120,7 @@ Test(launcher_teardown, a_killed_caller_leaves_nothing)
                      (int)found[i]);
 }
 
-/* bottle-init hears its lifeline even where the parent death signal does not come (a caller that forked and
- * went on). */
+/* bottle-init hears its lifeline even where the parent death signal does not come (a caller that forked and went on). */
 Test(launcher_teardown, init_ends_when_the_lifeline_closes)
 {
     struct bottle *bottle = start_without(0);
@@ -139,8 +136,7 @@ Test(launcher_teardown, nobody_inside_can_end_init)
 {
     char output[128];
     struct bottle *bottle = start_without(0);
-    run_shell(bottle, PRINCIPAL_ROOT, "kill -TERM 1; kill -KILL 1; kill -INT 1; echo alive", output,
-              sizeof output);
+    run_shell(bottle, PRINCIPAL_ROOT, "kill -TERM 1; kill -KILL 1; kill -INT 1; echo alive", output, sizeof output);
     cr_expect_not_null(strstr(output, "alive"));
     run_shell(bottle, PRINCIPAL_ROOT, "echo still here", output, sizeof output);
     cr_expect_str_eq(output, "still here");

@@ -102,11 +102,11 @@ Test(resolver, is_the_first_nameserver_of_its_family_or_else_the_literal)
         char text[INET6_ADDRSTRLEN];
         cr_assert(address_parse("@resolver:10.77.0.53", 20, &address));
         resolver_prefer(cases[i].file, strlen(cases[i].file), &address);
-        cr_expect_str_eq(inet_ntop(AF_INET, address.ip, text, sizeof text), cases[i].expected4,
-                         "case %zu: %s", i, text);
+        cr_expect_str_eq(inet_ntop(AF_INET, address.ip, text, sizeof text), cases[i].expected4, "case %zu: %s", i,
+                         text);
         cr_assert(address_parse("@resolver:fd77::53", 18, &address));
         resolver_prefer(cases[i].file, strlen(cases[i].file), &address);
-        cr_expect_str_eq(inet_ntop(AF_INET6, address.ip, text, sizeof text), cases[i].expected6,
-                         "case %zu: %s", i, text);
+        cr_expect_str_eq(inet_ntop(AF_INET6, address.ip, text, sizeof text), cases[i].expected6, "case %zu: %s", i,
+                         text);
     }
 }

@@ -109,8 +109,7 @@ Test(probe, proves_the_door_before_and_after_by_what_only_the_door_can_know)
 
 Test(probe, has_no_proof_from_a_door_that_lies)
 {
-    static const enum behaviour lies[] = { IS_DOOR_THAT_ECHOES, IS_DOOR_THAT_SAYS_MORE, ANSWERS_TOKEN,
-                                           ANSWERS_BANNER };
+    static const enum behaviour lies[] = { IS_DOOR_THAT_ECHOES, IS_DOOR_THAT_SAYS_MORE, ANSWERS_TOKEN, ANSWERS_BANNER };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         world_size = guest_count = 0;
         struct endpoint *door = world_add(lies[i], SOCK_STREAM, NULL);

@@ -45,17 +45,16 @@ static void fill_plan(uint16_t count)
 
 static bool same_plan(const struct probe_plan *a, const struct probe_plan *b)
 {
-    if (strcmp(a->run, b->run) != 0 || a->root != b->root || a->count != b->count ||
-        a->has_door != b->has_door || a->deadline_milliseconds != b->deadline_milliseconds ||
-        a->repeats != b->repeats || strcmp(a->door_host, b->door_host) != 0 || a->door_port != b->door_port ||
+    if (strcmp(a->run, b->run) != 0 || a->root != b->root || a->count != b->count || a->has_door != b->has_door ||
+        a->deadline_milliseconds != b->deadline_milliseconds || a->repeats != b->repeats ||
+        strcmp(a->door_host, b->door_host) != 0 || a->door_port != b->door_port ||
         memcmp(a->first_challenge, b->first_challenge, 16) != 0 ||
         memcmp(a->last_challenge, b->last_challenge, 16) != 0)
         return false;
     for (size_t i = 0; i < a->count; i++) {
         const struct planned_attempt *x = &a->attempts[i], *y = &b->attempts[i];
-        if (x->seq != y->seq || x->vector != y->vector || x->mechanism != y->mechanism ||
-            x->port != y->port || strcmp(x->address, y->address) != 0 ||
-            memcmp(x->nonce, y->nonce, NONCE_BYTES) != 0)
+        if (x->seq != y->seq || x->vector != y->vector || x->mechanism != y->mechanism || x->port != y->port ||
+            strcmp(x->address, y->address) != 0 || memcmp(x->nonce, y->nonce, NONCE_BYTES) != 0)
             return false;
     }
     return true;
@@ -198,8 +197,7 @@ Test(plan, is_refused_as_a_whole_for_any_flaw)
         const char *problem = NULL;
         unsigned line = 0;
         size = edited(size, cases[i].from, cases[i].to);
-        cr_expect_not(plan_parse(other, size, &again, &problem, &line), "%s -> %s", cases[i].from,
-                      cases[i].to);
+        cr_expect_not(plan_parse(other, size, &again, &problem, &line), "%s -> %s", cases[i].from, cases[i].to);
         cr_expect_not_null(problem);
         cr_expect_eq(line, cases[i].line, "%s -> %s: line %u: %s", cases[i].from, cases[i].to, line, problem);
     }

@@ -161,8 +161,9 @@ Test(record, is_not_written_with_a_field_that_could_not_be_read_again)
 
 Test(stages, have_names_of_their_own)
 {
-    static const char *const expected[STAGES] = { "target", "socket",   "connect", "send",
-                                                  "sent",   "answered", "deadline" };
+    static const char *const expected[STAGES] = {
+        "target", "socket", "connect", "send", "sent", "answered", "deadline"
+    };
     for (unsigned i = 0; i < STAGES; i++)
         cr_expect_str_eq(stage_name((enum stage)i), expected[i]);
 }
@@ -186,10 +187,8 @@ Test(errno_names, name_every_value_in_one_way_that_fits_a_record)
 
 Test(errno_names, tell_a_missing_facility_from_a_refusal)
 {
-    static const char *const missing[] = { "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "ENOSYS",
-                                           "ENODEV" };
-    static const char *const refusal[] = { "",      "EPERM",  "EACCES",    "ENETUNREACH",
-                                           "ENXIO", "EINVAL", "EOPNOTSUPP" };
+    static const char *const missing[] = { "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "ENOSYS", "ENODEV" };
+    static const char *const refusal[] = { "", "EPERM", "EACCES", "ENETUNREACH", "ENXIO", "EINVAL", "EOPNOTSUPP" };
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
         cr_expect(errno_is_unsupported(missing[i]), "%s", missing[i]);
     for (size_t i = 0; i < sizeof refusal / sizeof *refusal; i++)

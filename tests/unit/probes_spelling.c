@@ -66,8 +66,7 @@ Test(encode, spells_base32_as_rfc_4648_does_in_lower_case_without_padding)
 
 Test(encode, spells_a_nonce_in_26_letters)
 {
-    static const uint8_t nonce[16] = { 255, 255, 255, 255, 255, 255, 255, 255,
-                                       255, 255, 255, 255, 255, 255, 255, 255 };
+    static const uint8_t nonce[16] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255 };
     char letters[27];
     encode_base32(nonce, sizeof nonce, letters);
     cr_expect_str_eq(letters, "7777777777777777777777777"
@@ -89,8 +88,7 @@ Test(encode, spells_every_byte_in_hex_and_reads_it_again)
 
 Test(encode, refuses_hex_of_another_length_case_or_alphabet)
 {
-    static const char *const refused[] = { "",     "0",    "000",  "00000", "00AA",
-                                           "00g0", "0 00", "+100", "0x00",  "00\n0" };
+    static const char *const refused[] = { "", "0", "000", "00000", "00AA", "00g0", "0 00", "+100", "0x00", "00\n0" };
     uint8_t bytes[2];
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         cr_expect_not(decode_hex(refused[i], strlen(refused[i]), bytes, sizeof bytes), "\"%s\"", refused[i]);

@@ -27,8 +27,7 @@ static inline void plan_begin(uint32_t deadline, const struct endpoint *door)
 static inline uint16_t plan_add(enum mechanism mechanism, const char *address, uint16_t port)
 {
     struct planned_attempt *attempt = &plan.attempts[plan.count++];
-    *attempt =
-        (struct planned_attempt){ .seq = plan.count, .vector = 61, .mechanism = mechanism, .port = port };
+    *attempt = (struct planned_attempt){ .seq = plan.count, .vector = 61, .mechanism = mechanism, .port = port };
     strcpy(attempt->address, address);
     for (size_t i = 0; i < NONCE_BYTES; i++)
         attempt->nonce[i] = (uint8_t)(0xf0 ^ plan.count * 17 ^ i * 29);

@@ -85,8 +85,7 @@ Test(vectors, have_only_targets_that_can_be_read_and_that_fit_their_mechanism)
             cr_expect_neq(family, 0, "BG-%03u %s", vectors[i].id, target->address);
             cr_expect_eq(family == AF_UNIX, unix_mechanism, "BG-%03u %s", vectors[i].id, target->address);
             cr_expect(!star || family == AF_INET6, "BG-%03u %s", vectors[i].id, target->address);
-            cr_expect(target->wire == NULL || target_family(target->wire) == family, "BG-%03u",
-                      vectors[i].id);
+            cr_expect(target->wire == NULL || target_family(target->wire) == family, "BG-%03u", vectors[i].id);
             cr_expect(strstr(target->address, "resolver") == NULL || target->mechanism == MECHANISM_DNS_UDP ||
                       target->mechanism == MECHANISM_DNS_TCP);
             if (unix_mechanism || target->mechanism == MECHANISM_ICMP_ECHO)
@@ -117,8 +116,8 @@ Test(vectors, never_share_a_tuple)
         for (const struct vector_target *a = vectors[i].targets; a->address != NULL; a++)
             for (size_t j = 0; j < vector_count; j++)
                 for (const struct vector_target *b = vectors[j].targets; b->address != NULL; b++)
-                    cr_expect(a == b || !same_tuple(a, b), "BG-%03u and BG-%03u: %s", vectors[i].id,
-                              vectors[j].id, a->address);
+                    cr_expect(a == b || !same_tuple(a, b), "BG-%03u and BG-%03u: %s", vectors[i].id, vectors[j].id,
+                              a->address);
 }
 
 Test(mechanisms, are_found_by_their_names)

@@ -204,8 +204,7 @@ static inline const char *probe_path(void)
              : build != NULL ? build
                              : ".",
              given != NULL ? "" : "/bottle-probe");
-    cr_assert_eq(access(path, X_OK), 0, "no %s: build bottle-probe, or set BOTTLE_PROBE or BOTTLE_BUILD",
-                 path);
+    cr_assert_eq(access(path, X_OK), 0, "no %s: build bottle-probe, or set BOTTLE_PROBE or BOTTLE_BUILD", path);
     return path;
 }
 
@@ -239,13 +238,12 @@ static inline void serve_until_quiet(int output, int complaint)
             if (waits[2 + world_size + i].revents != 0)
                 serve_guest(&guests[i]);
         if (waits[1].revents != 0) {
-            ssize_t size =
-                read(complaint, outcome.complaint + complained, sizeof outcome.complaint - 1 - complained);
+            ssize_t size = read(complaint, outcome.complaint + complained, sizeof outcome.complaint - 1 - complained);
             complained += size > 0 ? (size_t)size : 0;
         }
         if (waits[0].revents != 0) {
-            ssize_t size = read(output, outcome.output + outcome.output_size,
-                                sizeof outcome.output - 1 - outcome.output_size);
+            ssize_t size =
+                read(output, outcome.output + outcome.output_size, sizeof outcome.output - 1 - outcome.output_size);
             if (size <= 0)
                 return;
             outcome.output_size += (size_t)size;
@@ -262,8 +260,7 @@ static inline void probe_run_text(const char *text, size_t size, child_setup *se
 {
     char name[] = "/tmp/bottle-plan-XXXXXX";
     int input = mkstemp(name), output[2], complaint[2], program = open(probe_path(), O_RDONLY | O_CLOEXEC);
-    cr_assert(input >= 0 && program >= 0 && pipe2(output, O_CLOEXEC) == 0 &&
-              pipe2(complaint, O_CLOEXEC) == 0);
+    cr_assert(input >= 0 && program >= 0 && pipe2(output, O_CLOEXEC) == 0 && pipe2(complaint, O_CLOEXEC) == 0);
     unlink(name);
     cr_assert_eq(write(input, text, size), (ssize_t)size);
     lseek(input, 0, SEEK_SET);

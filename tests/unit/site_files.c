@@ -31,8 +31,8 @@ static void files(void)
     empty_directory("/var/tmp", 0);
     REQUIRE(stat(SITE_SOCKETS, &sockets) == 0 && (sockets.st_mode & 07777) == 0755, "no " SITE_SOCKETS);
     REQUIRE(file_read("/etc/resolv.conf", text, sizeof text), "no resolv.conf");
-    REQUIRE(strcmp(text, "nameserver " SITE_RESOLVER4 "\nnameserver " SITE_RESOLVER6 "\n") == 0,
-            "resolv.conf: %s", text);
+    REQUIRE(strcmp(text, "nameserver " SITE_RESOLVER4 "\nnameserver " SITE_RESOLVER6 "\n") == 0, "resolv.conf: %s",
+            text);
     int made = open("/tmp/bottle-gate-site-test", O_WRONLY | O_CREAT, 0600);
     REQUIRE(made >= 0, "/tmp can't be written");
     made = open("/run/bottle-gate-site-test", O_WRONLY | O_CREAT, 0600);
@@ -73,11 +73,9 @@ static void host_with_resolver_link(const char *target)
     }
     REQUIRE(file_read("/etc/resolv.conf", text, sizeof text), "%s: no resolv.conf", target);
     REQUIRE(strncmp(text, "nameserver " SITE_RESOLVER4, 21) == 0, "%s: resolv.conf: %s", target, text);
-    REQUIRE(stat("/etc/resolv.conf", &found) == 0 && (found.st_mode & 0777) == 0644,
-            "%s: not for all to read", target);
+    REQUIRE(stat("/etc/resolv.conf", &found) == 0 && (found.st_mode & 0777) == 0644, "%s: not for all to read", target);
     if (strncmp(target, "../run/", 7) == 0)
-        REQUIRE(stat("/run/systemd/resolve", &found) == 0 && (found.st_mode & 0777) == 0755,
-                "not for all to enter");
+        REQUIRE(stat("/run/systemd/resolve", &found) == 0 && (found.st_mode & 0777) == 0755, "not for all to enter");
     site_close(&site);
 }
 

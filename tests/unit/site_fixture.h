@@ -39,10 +39,10 @@ __attribute__((format(printf, 1, 2))) static inline _Noreturn void complain(cons
     _exit(1);
 }
 
-#define REQUIRE(condition, ...)                                                                              \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            complain(__VA_ARGS__);                                                                           \
+#define REQUIRE(condition, ...)                                                                                        \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            complain(__VA_ARGS__);                                                                                     \
     } while (0)
 
 static inline bool enter_namespaces(void)
@@ -156,8 +156,8 @@ static inline int bound_socket(int type, const char *address, uint16_t port, boo
     if (family == AF_INET6)
         setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (transparent)
-        REQUIRE(setsockopt(made, family == AF_INET ? SOL_IP : SOL_IPV6,
-                           family == AF_INET ? IP_TRANSPARENT : 75, &one, sizeof one) == 0,
+        REQUIRE(setsockopt(made, family == AF_INET ? SOL_IP : SOL_IPV6, family == AF_INET ? IP_TRANSPARENT : 75, &one,
+                           sizeof one) == 0,
                 "transparent: %s", strerror(errno));
     REQUIRE(bind(made, (struct sockaddr *)&here.address, here.size) == 0, "bind %s:%u: %s", address, port,
             strerror(errno));
@@ -181,11 +181,10 @@ static inline int connect_from(const char *source, const char *destination, uint
     int made = bounded_socket(there.address.ss_family, SOCK_STREAM, 0);
     if (source != NULL) {
         struct endpoint here = endpoint(source, 0);
-        REQUIRE(bind(made, (struct sockaddr *)&here.address, here.size) == 0, "bind %s: %s", source,
-                strerror(errno));
+        REQUIRE(bind(made, (struct sockaddr *)&here.address, here.size) == 0, "bind %s: %s", source, strerror(errno));
     }
-    REQUIRE(connect(made, (struct sockaddr *)&there.address, there.size) == 0, "connect %s:%u: %s",
-            destination, port, strerror(errno));
+    REQUIRE(connect(made, (struct sockaddr *)&there.address, there.size) == 0, "connect %s:%u: %s", destination, port,
+            strerror(errno));
     return made;
 }
 
@@ -205,10 +204,8 @@ static inline int accept_and_talk(int listener, int client, struct sockaddr_stor
     socklen_t size = sizeof *peer;
     int accepted = accept4(listener, (struct sockaddr *)peer, &size, SOCK_CLOEXEC);
     REQUIRE(accepted >= 0, "%s was not accepted: %s", what, strerror(errno));
-    REQUIRE(send(client, "?", 1, 0) == 1 && recv(accepted, &byte, 1, 0) == 1 && byte == '?', "%s: no way in",
-            what);
-    REQUIRE(send(accepted, "!", 1, 0) == 1 && recv(client, &byte, 1, 0) == 1 && byte == '!', "%s: no answer",
-            what);
+    REQUIRE(send(client, "?", 1, 0) == 1 && recv(accepted, &byte, 1, 0) == 1 && byte == '?', "%s: no way in", what);
+    REQUIRE(send(accepted, "!", 1, 0) == 1 && recv(client, &byte, 1, 0) == 1 && byte == '!', "%s: no answer", what);
     return accepted;
 }
 

@@ -103,8 +103,8 @@ static void wrong_checksum(void)
     REQUIRE(file_read("/proc/self/net/snmp", text, sizeof text) &&
                 losses_read_counter(text, LOSS_SECTIONS, "Udp:", "InErrors", &before),
             "no counter");
-    REQUIRE(sendto(raw, datagram, sizeof datagram, 0, (struct sockaddr *)&there.address, there.size) > 0,
-            "send: %s", strerror(errno));
+    REQUIRE(sendto(raw, datagram, sizeof datagram, 0, (struct sockaddr *)&there.address, there.size) > 0, "send: %s",
+            strerror(errno));
     REQUIRE(file_read("/proc/self/net/snmp", text, sizeof text) &&
                 losses_read_counter(text, LOSS_SECTIONS, "Udp:", "InErrors", &after),
             "no counter");

@@ -21,8 +21,7 @@ static void only_interface(const char *expected)
     for (struct if_nameindex *each = list; each->if_index != 0; each++) {
         struct ifreq request = { 0 };
         snprintf(request.ifr_name, sizeof request.ifr_name, "%s", each->if_name);
-        REQUIRE(ioctl(asking, SIOCGIFFLAGS, &request) == 0, "flags of %s: %s", each->if_name,
-                strerror(errno));
+        REQUIRE(ioctl(asking, SIOCGIFFLAGS, &request) == 0, "flags of %s: %s", each->if_name, strerror(errno));
         bool up = (request.ifr_flags & IFF_UP) != 0;
         if (strcmp(each->if_name, expected) == 0) {
             found = true;
@@ -65,16 +64,14 @@ static void own_namespace(void)
     REQUIRE(site_open(&site, &error), "%s", error.text);
     REQUIRE(namespace_of("/proc/self/ns/net") == before, "the caller is left in another namespace");
     REQUIRE(fstat(site.host_namespace, &host) == 0 && host.st_ino == before, "host_namespace is another");
-    REQUIRE(fstat(site.world_namespace, &world) == 0 && world.st_ino != before,
-            "world_namespace is the host's");
+    REQUIRE(fstat(site.world_namespace, &world) == 0 && world.st_ino != before, "world_namespace is the host's");
     site_close(&site);
     REQUIRE(site.host_namespace == -1 && site.world_namespace == -1, "descriptors left");
     /* A second site in the same namespace can't be: its interface is there already. The caller is still at
      * home. */
     REQUIRE(!site_open(&site, &error) && strstr(error.text, "lan0") != NULL, "text: %s", error.text);
     REQUIRE(site.host_namespace == -1 && site.world_namespace == -1, "descriptors left after a failure");
-    REQUIRE(namespace_of("/proc/self/ns/net") == before,
-            "the caller is left in another namespace after a failure");
+    REQUIRE(namespace_of("/proc/self/ns/net") == before, "the caller is left in another namespace after a failure");
 }
 
 Test(site, the_caller_stays_in_the_host_namespace_whatever_happens)
@@ -88,8 +85,7 @@ static void kernel_without_the_interface_kind(void)
     struct error error = { 0 };
     REQUIRE(links_open(&links, &error), "%s", error.text);
     REQUIRE(!links_add_pair(&links, "nosuchkind", "a", "b", 0, &error), "made");
-    REQUIRE(error.code == ERROR_HOST && strstr(error.text, "sudo modprobe nosuchkind") != NULL, "text: %s",
-            error.text);
+    REQUIRE(error.code == ERROR_HOST && strstr(error.text, "sudo modprobe nosuchkind") != NULL, "text: %s", error.text);
     links_close(&links);
 }
 
@@ -102,8 +98,8 @@ static void kernel_without_nf_tables(void)
 {
     struct error error = { 0 };
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2,
-                     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0), SCMP_A2(SCMP_CMP_EQ, NETLINK_NETFILTER, 0));
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+                     SCMP_A2(SCMP_CMP_EQ, NETLINK_NETFILTER, 0));
     REQUIRE(seccomp_load(filter) == 0, "no filter");
     ino_t before = namespace_of("/proc/self/ns/net");
     REQUIRE(!site_open(&site, &error), "made");

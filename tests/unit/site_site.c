@@ -36,8 +36,7 @@ static void tcp_to_everywhere(void)
     int six = world_socket(SOCK_STREAM, "::", SITE_PORT_TCP);
     static const char *const destinations4[] = { "1.1.1.1",         "10.77.0.33", "10.77.0.254",
                                                  "169.254.169.254", "240.1.2.3",  "192.168.0.1" };
-    static const char *const destinations6[] = { "2606:4700::1", "fd77::fe", "fd00:ec2::254",
-                                                 "64:ff9b::102:304" };
+    static const char *const destinations6[] = { "2606:4700::1", "fd77::fe", "fd00:ec2::254", "64:ff9b::102:304" };
     for (size_t i = 0; i < sizeof destinations4 / sizeof destinations4[0]; i++)
         reaches_world(four, NULL, destinations4[i], (uint16_t)(80 + i));
     for (size_t i = 0; i < sizeof destinations6 / sizeof destinations6[0]; i++)
@@ -83,8 +82,7 @@ static void loopback_is_proxied(void)
         socklen_t size = sizeof here;
         struct endpoint there = endpoint(address, destinations[i].port);
         int client = connect_from(NULL, address, destinations[i].port);
-        int accepted =
-            accept_and_talk(there.address.ss_family == AF_INET ? four : six, client, &peer, address);
+        int accepted = accept_and_talk(there.address.ss_family == AF_INET ? four : six, client, &peer, address);
         REQUIRE(getsockname(accepted, (struct sockaddr *)&here, &size) == 0 && same_endpoint(&there, &here),
                 "%s:%u arrived with another destination", address, destinations[i].port);
         close(client);
@@ -106,9 +104,8 @@ Test(site, tcp_on_host_loopback_reaches_the_transparent_listener_but_for_the_sit
 static void fence_on_loopback(void)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-    REQUIRE(nft_run_cmd_from_buffer(
-                nft, "table inet fence { chain input { type filter hook input priority filter; "
-                     "tcp dport 22 reject with tcp reset\n}\n}\n") == 0,
+    REQUIRE(nft_run_cmd_from_buffer(nft, "table inet fence { chain input { type filter hook input priority filter; "
+                                         "tcp dport 22 reject with tcp reset\n}\n}\n") == 0,
             "no fence");
     nft_ctx_free(nft);
     bound_socket(SOCK_STREAM, "0.0.0.0", SITE_PORT_TCP, true);
@@ -123,16 +120,16 @@ Test(site, a_good_fence_on_a_loopback_port_does_not_look_open)
 
 static void nobody_listens(void)
 {
-    static const char *const destinations[] = { "127.0.0.1", "127.9.9.9", "::1",
-                                                SITE_HOST4,  "1.1.1.1",   "2606:4700::1" };
+    static const char *const destinations[] = {
+        "127.0.0.1", "127.9.9.9", "::1", SITE_HOST4, "1.1.1.1", "2606:4700::1"
+    };
     for (size_t i = 0; i < sizeof destinations / sizeof destinations[0]; i++)
         REQUIRE(connect_errno(destinations[i], 33) == ECONNREFUSED, "%s with no listener is not refused",
                 destinations[i]);
     struct endpoint there = endpoint("127.0.0.1", 33);
     int datagrams = bounded_socket(AF_INET, SOCK_DGRAM, 0);
     char byte;
-    REQUIRE(connect(datagrams, (struct sockaddr *)&there.address, there.size) == 0 &&
-                send(datagrams, "x", 1, 0) == 1,
+    REQUIRE(connect(datagrams, (struct sockaddr *)&there.address, there.size) == 0 && send(datagrams, "x", 1, 0) == 1,
             "send: %s", strerror(errno));
     REQUIRE(recv(datagrams, &byte, 1, 0) < 0 && errno == ECONNREFUSED, "UDP on loopback is not left alone");
     clean();
@@ -150,24 +147,22 @@ static void datagram_answer(int witness, const char *destination, uint16_t port)
     socklen_t size = sizeof peer;
     char byte = 0;
     int client = bounded_socket(there.address.ss_family, SOCK_DGRAM, 0);
-    REQUIRE(sendto(client, "?", 1, 0, (struct sockaddr *)&there.address, there.size) == 1, "sendto %s: %s",
-            destination, strerror(errno));
-    REQUIRE(recvfrom(witness, &byte, 1, 0, (struct sockaddr *)&peer, &size) == 1 && byte == '?',
-            "%s:%u did not arrive", destination, port);
+    REQUIRE(sendto(client, "?", 1, 0, (struct sockaddr *)&there.address, there.size) == 1, "sendto %s: %s", destination,
+            strerror(errno));
+    REQUIRE(recvfrom(witness, &byte, 1, 0, (struct sockaddr *)&peer, &size) == 1 && byte == '?', "%s:%u did not arrive",
+            destination, port);
     REQUIRE(sendto(witness, "!", 1, 0, (struct sockaddr *)&peer, size) == 1, "answer: %s", strerror(errno));
     size = sizeof peer;
-    REQUIRE(recvfrom(client, &byte, 1, 0, (struct sockaddr *)&peer, &size) == 1 && byte == '!',
-            "%s:%u: no answer", destination, port);
+    REQUIRE(recvfrom(client, &byte, 1, 0, (struct sockaddr *)&peer, &size) == 1 && byte == '!', "%s:%u: no answer",
+            destination, port);
     REQUIRE(same_endpoint(&there, &peer), "the answer of %s:%u came from elsewhere", destination, port);
     close(client);
 }
 
 static void datagrams(void)
 {
-    int any4 = world_socket(SOCK_DGRAM, "0.0.0.0", SITE_PORT_UDP),
-        any6 = world_socket(SOCK_DGRAM, "::", SITE_PORT_UDP);
-    int dns4 = world_socket(SOCK_DGRAM, "0.0.0.0", SITE_PORT_DNS),
-        dns6 = world_socket(SOCK_DGRAM, "::", SITE_PORT_DNS);
+    int any4 = world_socket(SOCK_DGRAM, "0.0.0.0", SITE_PORT_UDP), any6 = world_socket(SOCK_DGRAM, "::", SITE_PORT_UDP);
+    int dns4 = world_socket(SOCK_DGRAM, "0.0.0.0", SITE_PORT_DNS), dns6 = world_socket(SOCK_DGRAM, "::", SITE_PORT_DNS);
     datagram_answer(any4, "1.1.1.1", 4433);
     datagram_answer(any4, "169.254.169.254", 5353);
     datagram_answer(any6, "2606:4700::1", 4433);
@@ -220,10 +215,9 @@ static void ping(const char *destination)
     socklen_t size = sizeof peer;
     REQUIRE(sendto(client, request, sizeof request, 0, (struct sockaddr *)&there.address, there.size) > 0,
             "ping %s: %s", destination, strerror(errno));
-    REQUIRE(recvfrom(client, answer, sizeof answer, 0, (struct sockaddr *)&peer, &size) > 0,
-            "%s does not answer: %s", destination, strerror(errno));
-    REQUIRE((uint8_t)answer[0] == (four ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY), "%s answers something else",
-            destination);
+    REQUIRE(recvfrom(client, answer, sizeof answer, 0, (struct sockaddr *)&peer, &size) > 0, "%s does not answer: %s",
+            destination, strerror(errno));
+    REQUIRE((uint8_t)answer[0] == (four ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY), "%s answers something else", destination);
     if (four)
         REQUIRE(((struct sockaddr_in *)&peer)->sin_addr.s_addr ==
                     ((struct sockaddr_in *)&there.address)->sin_addr.s_addr,
@@ -248,14 +242,10 @@ Test(site, the_kernel_answers_pings_to_every_address)
 static void hostile_settings(void)
 {
     static const char *const settings[][2] = {
-        { "/proc/sys/net/ipv4/conf/all/rp_filter", "1" },
-        { "/proc/sys/net/ipv4/conf/default/rp_filter", "1" },
-        { "/proc/sys/net/ipv4/conf/all/arp_ignore", "8" },
-        { "/proc/sys/net/ipv4/conf/default/arp_ignore", "8" },
-        { "/proc/sys/net/ipv6/conf/all/accept_dad", "1" },
-        { "/proc/sys/net/ipv6/conf/default/accept_dad", "1" },
-        { "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1" },
-        { "/proc/sys/net/ipv4/icmp_echo_ignore_all", "1" },
+        { "/proc/sys/net/ipv4/conf/all/rp_filter", "1" },        { "/proc/sys/net/ipv4/conf/default/rp_filter", "1" },
+        { "/proc/sys/net/ipv4/conf/all/arp_ignore", "8" },       { "/proc/sys/net/ipv4/conf/default/arp_ignore", "8" },
+        { "/proc/sys/net/ipv6/conf/all/accept_dad", "1" },       { "/proc/sys/net/ipv6/conf/default/accept_dad", "1" },
+        { "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1" }, { "/proc/sys/net/ipv4/icmp_echo_ignore_all", "1" },
     };
     struct error error = { 0 };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)

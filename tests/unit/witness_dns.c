@@ -53,8 +53,7 @@ static uint32_t address_of(struct dns_names *names, const char *name)
     while (answer[at] != 0)
         at += 1u + answer[at];
     at += 5 + 12;
-    return (uint32_t)answer[at] << 24 | (uint32_t)answer[at + 1] << 16 | (uint32_t)answer[at + 2] << 8 |
-           answer[at + 3];
+    return (uint32_t)answer[at] << 24 | (uint32_t)answer[at + 1] << 16 | (uint32_t)answer[at + 2] << 8 | answer[at + 3];
 }
 
 Test(witness_dns, each_name_has_an_address_of_its_own_that_stays)
@@ -183,8 +182,7 @@ static unsigned count_requests(const char *text, size_t piece)
     struct requests requests = { 0 };
     unsigned complete = 0;
     for (size_t at = 0, size = strlen(text); at < size; at += piece)
-        complete +=
-            requests_add(&requests, (const uint8_t *)text + at, size - at < piece ? size - at : piece);
+        complete += requests_add(&requests, (const uint8_t *)text + at, size - at < piece ? size - at : piece);
     return complete;
 }
 
@@ -206,8 +204,7 @@ Test(witness_dns, complete_HTTP_requests_are_counted_however_they_are_cut)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t piece = 1; piece < 80; piece++)
-            cr_assert_eq(count_requests(rows[i].text, piece), rows[i].count, "row %zu in pieces of %zu", i,
-                         piece);
+            cr_assert_eq(count_requests(rows[i].text, piece), rows[i].count, "row %zu in pieces of %zu", i, piece);
 }
 
 Test(witness_dns, HTTP_is_told_by_its_method)

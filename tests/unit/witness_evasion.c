@@ -12,8 +12,8 @@
 
 #define NO_COOKIE 34 /* TCP_FASTOPEN_NO_COOKIE */
 
-static void check_hit(struct test_site *site, size_t watch, enum witness_kind kind, const char *point,
-                      const char *at, bool by_tuple)
+static void check_hit(struct test_site *site, size_t watch, enum witness_kind kind, const char *point, const char *at,
+                      bool by_tuple)
 {
     site_check(site, site_was_heard(site, watch, kind, point, at, by_tuple), "no hit at %s by %s", at,
                by_tuple ? "tuple" : "nonce");
@@ -97,13 +97,11 @@ static void bare_syn(struct test_site *site)
     int fast = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(fast, IPPROTO_TCP, NO_COOKIE, &on, sizeof on);
     size = site_address("1.1.1.7", 444, &to);
-    sendto(fast, site->watches[1].nonce, NONCE_BYTES, MSG_FASTOPEN | MSG_NOSIGNAL,
-           (const struct sockaddr *)&to, size);
+    sendto(fast, site->watches[1].nonce, NONCE_BYTES, MSG_FASTOPEN | MSG_NOSIGNAL, (const struct sockaddr *)&to, size);
     site_stop_witness(site);
     check_hit(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.7:443", true);
     check_hit(site, 1, WITNESS_CAPTURE, "wan0", "1.1.1.7:444", false);
-    site_check(site, !site_was_heard(site, 2, WITNESS_CAPTURE, "wan0", "1.1.1.7:445", true),
-               "heard what was not sent");
+    site_check(site, !site_was_heard(site, 2, WITNESS_CAPTURE, "wan0", "1.1.1.7:445", true), "heard what was not sent");
     site_check_no(site, WITNESS_STRAY);
 }
 
@@ -141,8 +139,7 @@ static void loopback_datagram(struct test_site *site)
     site_start_witness(site);
     for (size_t i = 0; i < 2; i++) {
         int fd = site_connect(site, SOCK_DGRAM, 0, NULL, i == 0 ? "127.0.0.1" : "::1", 9);
-        site_check(site, send(fd, site->watches[i].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s",
-                   strerror(errno));
+        site_check(site, send(fd, site->watches[i].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
         close(fd);
     }
     site_stop_witness(site);
@@ -207,8 +204,7 @@ static void foreign_protocol(struct test_site *site)
     site_watch(site, 0, false, TRANSPORT_UDP, NULL, 0);
     site_start_witness(site);
     int fd = site_connect(site, SOCK_RAW, 253, NULL, "9.9.9.9", 0); /* 253: for experiments (RFC 3692) */
-    site_check(site, send(fd, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s",
-               strerror(errno));
+    site_check(site, send(fd, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
     site_stop_witness(site);
     check_hit(site, 0, WITNESS_CAPTURE, "wan0", "9.9.9.9", false);
 }
@@ -227,9 +223,8 @@ static void spoofed_frame(struct test_site *site)
     struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_ifindex = 0 };
     int fd = socket(AF_PACKET, SOCK_RAW, 0);
     link.sll_ifindex = (int)if_nametoindex("lan0");
-    site_check(
-        site, sendto(fd, frame, sizeof frame, 0, (const struct sockaddr *)&link, sizeof link) == sizeof frame,
-        "send: %s", strerror(errno));
+    site_check(site, sendto(fd, frame, sizeof frame, 0, (const struct sockaddr *)&link, sizeof link) == sizeof frame,
+               "send: %s", strerror(errno));
     site_stop_witness(site);
     check_hit(site, 0, WITNESS_CAPTURE, "wan0", "", false);
 }

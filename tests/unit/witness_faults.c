@@ -48,10 +48,8 @@ static void deaf_capture(struct test_site *site)
     site_start_witness(site);
     site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "not connected");
     site_stop_witness(site);
-    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false),
-               "the listener was deaf too");
-    site_check(site, !site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:80", false),
-               "the capture hears");
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false), "the listener was deaf too");
+    site_check(site, !site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:80", false), "the capture hears");
     site_check(site, site_find_event(site, WITNESS_LOST) != NULL, "a deaf capture was not noticed");
 }
 
@@ -68,8 +66,7 @@ static void check_gone(struct test_site *site)
         last = &site->messages[site->message_count - 1];
         site_check(site, last->event != WITNESS_DONE, "a dead witness said DONE");
     } while (last->event != WITNESS_GONE);
-    site_check(site, !witness_next(&site->witness, last, clock_microseconds() + SITE_PATIENCE),
-               "a message after GONE");
+    site_check(site, !witness_next(&site->witness, last, clock_microseconds() + SITE_PATIENCE), "a message after GONE");
     witness_end(&site->witness);
 }
 
@@ -173,12 +170,10 @@ static void full_table(struct test_site *site)
     int last = -1;
     for (int i = 0; i < 1100; i++)
         last = site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.1", 80);
-    site_check(site, send(last, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s",
-               strerror(errno));
+    site_check(site, send(last, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
     site_check_token(site, last);
     site_stop_witness(site);
-    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false),
-               "the last one went unheard");
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false), "the last one went unheard");
     site_check(site, site_find_event(site, WITNESS_LOST) != NULL, "a full table was not reported");
 }
 
@@ -224,8 +219,7 @@ static void sweep(struct test_site *site)
         close(site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.1", port));
     site_stop_witness(site);
     site_check_no(site, WITNESS_LOST);
-    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:14999", true),
-               "the last went unseen");
+    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:14999", true), "the last went unseen");
 }
 
 Test(witness_faults, a_sweep_of_five_thousand_ports_loses_nothing)

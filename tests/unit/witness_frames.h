@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* An IPv4 frame with `body` from source to destination; returns its size. */
-static inline size_t frame_4(uint8_t *frame, uint8_t protocol, const char *source, const char *destination,
-                             uint16_t id, uint16_t fragment, const uint8_t *body, size_t size)
+static inline size_t frame_4(uint8_t *frame, uint8_t protocol, const char *source, const char *destination, uint16_t id,
+                             uint16_t fragment, const uint8_t *body, size_t size)
 {
     memset(frame, 0, 34);
     frame[12] = 8;

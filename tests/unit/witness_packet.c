@@ -69,8 +69,9 @@ Test(witness_packet, errors_and_redirects_are_told_from_other_ICMP)
 /* A UDP datagram of 2000 bytes in three pieces, in all six orders, each also repeated. */
 Test(witness_packet, fragments_make_a_datagram_in_any_order)
 {
-    static const unsigned orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
-                                           { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+    static const unsigned orders[6][3] = {
+        { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 }
+    };
     uint8_t datagram[2000], frame[1600];
     for (size_t i = 0; i < sizeof datagram; i++)
         datagram[i] = (uint8_t)(i * 7);
@@ -86,8 +87,7 @@ Test(witness_packet, fragments_make_a_datagram_in_any_order)
                                       (uint16_t)(at / 8 | (piece < 2 ? 0x2000 : 0)), datagram + at, part);
                 packet_parse(frame, size, &packet);
                 cr_assert(packet.fragment);
-                cr_assert_eq(fragments_add(fragments, 0, &packet), i == 2, "order %zu piece %u", order,
-                             piece);
+                cr_assert_eq(fragments_add(fragments, 0, &packet), i == 2, "order %zu piece %u", order, piece);
             }
         cr_assert(packet.has_transport);
         cr_assert_eq(packet.destination.port, 2222);
@@ -127,8 +127,7 @@ Test(witness_packet, fragments_without_a_head_and_too_many_datagrams_are_told)
     uint8_t body[8] = { 0 }, frame[64];
     struct packet packet;
     for (uint16_t id = 0; id <= FRAGMENTS_MAX; id++) {
-        packet_parse(frame, frame_4(frame, IPPROTO_UDP, "1.2.3.4", "5.6.7.8", id, 0x2001, body, sizeof body),
-                     &packet);
+        packet_parse(frame, frame_4(frame, IPPROTO_UDP, "1.2.3.4", "5.6.7.8", id, 0x2001, body, sizeof body), &packet);
         cr_assert_not(fragments_add(fragments, 0, &packet));
     }
     cr_assert_eq(fragments->overflows, 1);

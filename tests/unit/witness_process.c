@@ -32,8 +32,7 @@ static const struct reach reaches[] = {
     { WAY_UDP, "172.18.0.2", "1.1.1.2", 123, WITNESS_UDP, "wan0", "1.1.1.2:123", true },
     { WAY_UDP, NULL, "fd77::33", 9, WITNESS_UDP, "wan0", "[fd77::33]:9", true },
     { WAY_DNS_UDP, NULL, "8.8.8.8", 53, WITNESS_DNS_UDP, "wan0", "8.8.8.8:53", true },
-    { WAY_DNS_UDP, NULL, "2001:4860:4860::8888", 53, WITNESS_DNS_UDP, "wan0", "[2001:4860:4860::8888]:53",
-      true },
+    { WAY_DNS_UDP, NULL, "2001:4860:4860::8888", 53, WITNESS_DNS_UDP, "wan0", "[2001:4860:4860::8888]:53", true },
     { WAY_DNS_TCP, NULL, "8.8.4.4", 53, WITNESS_DNS_TCP, "wan0", "8.8.4.4:53", true },
     { WAY_DNS_TCP, NULL, "127.0.0.53", 53, WITNESS_DNS_TCP, "lo", "127.0.0.53:53", true },
     { WAY_PING, NULL, "1.1.1.3", 0, WITNESS_ICMP, "wan0", "1.1.1.3", false },
@@ -120,8 +119,7 @@ static void hears_all(struct test_site *site)
     }
     for (size_t i = 0; i < site->message_count; i++) {
         const struct witness_message *message = &site->messages[i];
-        site_check(site,
-                   message->event != WITNESS_HIT || strcmp(message->at, reaches[message->watch].at) == 0,
+        site_check(site, message->event != WITNESS_HIT || strcmp(message->at, reaches[message->watch].at) == 0,
                    "row %u: a hit at %s, which is no destination of it", message->watch, message->at);
     }
     site_check_no(site, WITNESS_STRAY);

@@ -22,16 +22,16 @@ static void make_housekeeping(struct test_site *site)
     inet_pton(AF_INET6, "ff02::2", &routers.sin6_addr);
     int raw = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
     site_check(site,
-               sendto(raw, solicitation, sizeof solicitation, 0, (const struct sockaddr *)&routers,
-                      sizeof routers) == sizeof solicitation,
+               sendto(raw, solicitation, sizeof solicitation, 0, (const struct sockaddr *)&routers, sizeof routers) ==
+                   sizeof solicitation,
                "solicit: %s", strerror(errno));
 }
 
 static void send_control(struct test_site *site, size_t watch, int type, const char *address, uint16_t port)
 {
     int fd = site_connect(site, type, 0, NULL, address, port);
-    site_check(site, send(fd, site->watches[watch].nonce, NONCE_BYTES, MSG_NOSIGNAL) == NONCE_BYTES,
-               "send: %s", strerror(errno));
+    site_check(site, send(fd, site->watches[watch].nonce, NONCE_BYTES, MSG_NOSIGNAL) == NONCE_BYTES, "send: %s",
+               strerror(errno));
     site_check_token(site, fd);
     close(fd);
 }
@@ -95,13 +95,11 @@ static void relayed(struct test_site *site)
     site_watch(site, 0, false, TRANSPORT_TCP, "8.8.8.8", 53);
     site_start_witness(site);
     int fd = site_connect(site, SOCK_STREAM, 0, NULL, "10.77.0.53", 5353);
-    site_check(site, send(fd, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s",
-               strerror(errno));
+    site_check(site, send(fd, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
     site_check_token(site, fd);
     close(fd);
     site_stop_witness(site);
-    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "10.77.0.53:5353", false),
-               "not captured");
+    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "10.77.0.53:5353", false), "not captured");
     site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "10.77.0.53:5353", false), "not heard");
     site_check_no(site, WITNESS_STRAY);
 }
@@ -140,8 +138,7 @@ static void ask_door(struct test_site *site, const char *line, const char *expec
 {
     char answer[128] = "";
     int fd = site_connect(site, SOCK_STREAM, 0, NULL, "127.0.0.1", SITE_PORT_DOOR);
-    site_check(site, send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line), "send: %s",
-               strerror(errno));
+    site_check(site, send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line), "send: %s", strerror(errno));
     ssize_t size = recv(fd, answer, sizeof answer - 1, 0);
     if (expected == NULL)
         site_check(site, size == 0 || (size < 0 && errno == ECONNRESET), "the door answered %s", answer);

@@ -48,8 +48,7 @@ struct test_site {
 typedef void site_body(struct test_site *site);
 
 /* Ends the body: the test fails with this text. */
-__attribute__((format(printf, 2, 3))) static inline void site_complain(struct test_site *site,
-                                                                       const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void site_complain(struct test_site *site, const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -60,10 +59,10 @@ __attribute__((format(printf, 2, 3))) static inline void site_complain(struct te
     _exit(1);
 }
 
-#define site_check(site, condition, ...)                                                                     \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            site_complain(site, __VA_ARGS__);                                                                \
+#define site_check(site, condition, ...)                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            site_complain(site, __VA_ARGS__);                                                                          \
     } while (0)
 
 /* Runs a shell script in a network namespace of the site. */
@@ -87,11 +86,9 @@ static inline void site_map_self(struct test_site *site)
     snprintf(uids, sizeof uids, "0 %u 1", getuid());
     snprintf(gids, sizeof gids, "0 %u 1", getgid());
     struct error error = { 0 };
-    site_check(site, unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare: %s",
-               strerror(errno));
+    site_check(site, unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare: %s", strerror(errno));
     site_check(site,
-               file_write("/proc/self/setgroups", "deny", &error) &&
-                   file_write("/proc/self/uid_map", uids, &error) &&
+               file_write("/proc/self/setgroups", "deny", &error) && file_write("/proc/self/uid_map", uids, &error) &&
                    file_write("/proc/self/gid_map", gids, &error),
                "%s", error.text);
     site_check(site,
@@ -108,25 +105,24 @@ static inline void site_make(struct test_site *site)
     site_check(site, unshare(CLONE_NEWNET) == 0, "unshare: %s", strerror(errno));
     site->world = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     site_check(site, setns(site->host, CLONE_NEWNET) == 0, "setns: %s", strerror(errno));
-    snprintf(script, sizeof script, "ip link add lan0 type veth peer name wan0 netns /proc/%d/fd/%d",
-             getpid(), site->world);
+    snprintf(script, sizeof script, "ip link add lan0 type veth peer name wan0 netns /proc/%d/fd/%d", getpid(),
+             site->world);
     site_run(site, site->host, script);
-    site_run(
-        site, site->host,
-        "ip link set lo up\n"
-        "sysctl -qw net.ipv6.conf.lan0.accept_dad=0 net.ipv4.ping_group_range='0 0'\n"
-        "ip addr add 10.77.0.1/24 dev lan0; ip -6 addr add fd77::1/64 dev lan0 nodad; ip link set lan0 up\n"
-        "ip route add default via 10.77.0.254; ip -6 route add fd77::fe/128 dev lan0\n"
-        "ip -6 route add default via fd77::fe dev lan0\n"
-        "nft -f - <<END\n"
-        "table inet host {\n"
-        " chain divert {\n"
-        "  type filter hook prerouting priority mangle; policy accept;\n"
-        "  iifname lo fib daddr type local meta nfproto ipv4 tcp dport != 7700-7799 tproxy ip to :7712\n"
-        "  iifname lo fib daddr type local meta nfproto ipv6 tcp dport != 7700-7799 tproxy ip6 to :7712\n"
-        " }\n"
-        "}\n"
-        "END\n");
+    site_run(site, site->host,
+             "ip link set lo up\n"
+             "sysctl -qw net.ipv6.conf.lan0.accept_dad=0 net.ipv4.ping_group_range='0 0'\n"
+             "ip addr add 10.77.0.1/24 dev lan0; ip -6 addr add fd77::1/64 dev lan0 nodad; ip link set lan0 up\n"
+             "ip route add default via 10.77.0.254; ip -6 route add fd77::fe/128 dev lan0\n"
+             "ip -6 route add default via fd77::fe dev lan0\n"
+             "nft -f - <<END\n"
+             "table inet host {\n"
+             " chain divert {\n"
+             "  type filter hook prerouting priority mangle; policy accept;\n"
+             "  iifname lo fib daddr type local meta nfproto ipv4 tcp dport != 7700-7799 tproxy ip to :7712\n"
+             "  iifname lo fib daddr type local meta nfproto ipv6 tcp dport != 7700-7799 tproxy ip6 to :7712\n"
+             " }\n"
+             "}\n"
+             "END\n");
     site_run(site, site->world,
              "ip link set lo up\n"
              "sysctl -qw net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.all.rp_filter=0 "
@@ -180,8 +176,7 @@ static inline void site_watch(struct test_site *site, size_t index, bool control
                               const char *address, uint16_t port)
 {
     struct watch *watch = &site->watches[index];
-    site_check(site, getrandom(watch->nonce, sizeof watch->nonce, 0) == sizeof watch->nonce,
-               "no random bytes");
+    site_check(site, getrandom(watch->nonce, sizeof watch->nonce, 0) == sizeof watch->nonce, "no random bytes");
     watch->control = control;
     if (address != NULL) {
         watch->tuple.family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
@@ -219,8 +214,8 @@ static inline bool site_take_message(struct test_site *site)
     site->message_count++;
     if (getenv("WITNESS_SHOW") != NULL)
         fprintf(stderr, "event %d watch %u kind 0x%x%s point %s at %s peer %s %s\n", (int)message->event,
-                message->watch, (unsigned)message->kind, message->by_tuple ? " tuple" : "", message->point,
-                message->at, message->peer, message->text);
+                message->watch, (unsigned)message->kind, message->by_tuple ? " tuple" : "", message->point, message->at,
+                message->peer, message->text);
     return true;
 }
 
@@ -245,8 +240,7 @@ static inline size_t site_count_events(const struct test_site *site, enum witnes
 }
 
 /* The first message of this event, or NULL. */
-static inline const struct witness_message *site_find_event(const struct test_site *site,
-                                                            enum witness_event event)
+static inline const struct witness_message *site_find_event(const struct test_site *site, enum witness_event event)
 {
     for (size_t i = 0; i < site->message_count; i++)
         if (site->messages[i].event == event)
@@ -258,18 +252,17 @@ static inline void site_check_no(struct test_site *site, enum witness_event even
 {
     const struct witness_message *found = site_find_event(site, event);
     if (found != NULL)
-        site_complain(site, "unexpected event %d: watch %u kind 0x%x at %s from %s: %s", (int)event,
-                      found->watch, (unsigned)found->kind, found->at, found->peer, found->text);
+        site_complain(site, "unexpected event %d: watch %u kind 0x%x at %s from %s: %s", (int)event, found->watch,
+                      (unsigned)found->kind, found->at, found->peer, found->text);
 }
 
-static inline bool site_was_heard(const struct test_site *site, size_t watch, enum witness_kind kind,
-                                  const char *point, const char *at, bool by_tuple)
+static inline bool site_was_heard(const struct test_site *site, size_t watch, enum witness_kind kind, const char *point,
+                                  const char *at, bool by_tuple)
 {
     for (size_t i = 0; i < site->message_count; i++) {
         const struct witness_message *message = &site->messages[i];
         if (message->event == WITNESS_HIT && message->watch == watch && message->kind == kind &&
-            message->by_tuple == by_tuple && strcmp(message->point, point) == 0 &&
-            strcmp(message->at, at) == 0)
+            message->by_tuple == by_tuple && strcmp(message->point, point) == 0 && strcmp(message->at, at) == 0)
             return true;
     }
     return false;
@@ -293,8 +286,8 @@ static inline socklen_t site_address(const char *text, uint16_t port, struct soc
 }
 
 /* A socket connected to address and port; from `source`, if that is not NULL. */
-static inline int site_connect(struct test_site *site, int type, int protocol, const char *source,
-                               const char *address, uint16_t port)
+static inline int site_connect(struct test_site *site, int type, int protocol, const char *source, const char *address,
+                               uint16_t port)
 {
     struct sockaddr_storage to, from;
     socklen_t size = site_address(address, port, &to);
@@ -307,8 +300,8 @@ static inline int site_connect(struct test_site *site, int type, int protocol, c
         site_check(site, bind(fd, (const struct sockaddr *)&from, source_size) == 0, "bind %s: %s", source,
                    strerror(errno));
     }
-    site_check(site, connect(fd, (const struct sockaddr *)&to, size) == 0, "connect to %s port %u: %s",
-               address, port, strerror(errno));
+    site_check(site, connect(fd, (const struct sockaddr *)&to, size) == 0, "connect to %s port %u: %s", address, port,
+               strerror(errno));
     return fd;
 }
 
@@ -320,8 +313,7 @@ static inline void site_check_token(struct test_site *site, int fd)
     ssize_t size = recv(fd, answer, sizeof answer, 0);
     encode_hex(site->setup.token, sizeof site->setup.token, digits);
     site_check(site, size > 0, "no answer: %s", size < 0 ? strerror(errno) : "closed");
-    site_check(site, memmem(answer, (size_t)size, digits, 32) != NULL, "%zd bytes of answer without a token",
-               size);
+    site_check(site, memmem(answer, (size_t)size, digits, 32) != NULL, "%zd bytes of answer without a token", size);
 }
 
 #endif

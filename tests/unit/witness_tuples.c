@@ -83,11 +83,9 @@ Test(witness_tuples, a_packet_is_explained_by_where_it_goes_then_by_where_it_com
         }
         struct packet packet;
         uint16_t watch = 0;
-        packet_parse(frame,
-                     frame_4(frame, rows[i].protocol, rows[i].source, rows[i].destination, 1, 0, body, 20),
+        packet_parse(frame, frame_4(frame, rows[i].protocol, rows[i].source, rows[i].destination, 1, 0, body, 20),
                      &packet);
-        cr_assert_eq(tuples_explain(tuples, &packet, rows[i].on_loopback, &watch), rows[i].sight, "row %zu",
-                     i);
+        cr_assert_eq(tuples_explain(tuples, &packet, rows[i].on_loopback, &watch), rows[i].sight, "row %zu", i);
         cr_assert(rows[i].sight != SIGHT_ATTEMPT || watch == rows[i].watch, "row %zu: watch %u", i, watch);
     }
     free(tuples);

@@ -43,8 +43,8 @@ static void hears_unix(struct test_site *site)
     }
     site_stop_witness(site);
     for (size_t i = 0; i < ROWS; i++)
-        site_check(site, site_was_heard(site, i, rows[i].kind, "unix", rows[i].name, false),
-                   "nothing heard at %s", rows[i].name);
+        site_check(site, site_was_heard(site, i, rows[i].kind, "unix", rows[i].name, false), "nothing heard at %s",
+                   rows[i].name);
     site_check_no(site, WITNESS_STRAY);
     site_check_no(site, WITNESS_LOST);
 }
@@ -65,8 +65,7 @@ static void strange_unix(struct test_site *site)
     fd = connect_unix(site, SOCK_DGRAM, rows[3].name);
     site_check(site, send(fd, "hello", 5, 0) == 5, "send: %s", strerror(errno));
     site_stop_witness(site);
-    site_check(site, site_count_events(site, WITNESS_STRAY) == 2, "%zu strays",
-               site_count_events(site, WITNESS_STRAY));
+    site_check(site, site_count_events(site, WITNESS_STRAY) == 2, "%zu strays", site_count_events(site, WITNESS_STRAY));
 }
 
 Test(witness_unix, bytes_without_a_nonce_are_strays)

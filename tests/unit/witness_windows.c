@@ -117,8 +117,7 @@ Test(witness_windows, every_window_in_base32_is_found_at_every_bit_alignment_in_
                 memcpy(data + before, nonces[2] + window, WINDOW_BYTES);
                 encode_base32(data, before + WINDOW_BYTES + after, letters);
                 random_case(letters);
-                cr_assert(only_found((const uint8_t *)letters, strlen(letters), strlen(letters), 2), "%s",
-                          letters);
+                cr_assert(only_found((const uint8_t *)letters, strlen(letters), strlen(letters), 2), "%s", letters);
                 data[before + 3] ^= 0x10;
                 encode_base32(data, before + WINDOW_BYTES + after, letters);
                 cr_assert(nothing_found((const uint8_t *)letters, strlen(letters)));

@@ -2,14 +2,13 @@
  * How a bottle comes to be. Three processes:
  *
  *   caller    forks the builder into new namespaces, maps its ids, and from then on only listens on a channel
- *   builder   in the new namespaces but the PID and time ones (which only a child can be in): makes the
- * network, the door's listener and the namespace of the `user` principal, then forks init as the *caller's*
- * child and ends init      PID 1: makes the root (only a process of the PID namespace may mount its /proc),
- * gives up all it may do and becomes bottle-init, from a sealed copy in memory
+ *   builder   in the new namespaces but the PID and time ones (which only a child can be in): makes the network, the door's
+ *             listener and the namespace of the `user` principal, then forks init as the *caller's* child and ends
+ *   init      PID 1: makes the root (only a process of the PID namespace may mount its /proc), gives up all it may do and
+ *             becomes bottle-init, from a sealed copy in memory
  *
- * Each step is a row of a table with the fence that it belongs to. An error comes back over the channel as
- * one line; the caller then ends whoever lives. A caller that dies takes all of them with it (parent death
- * signals, and the lifeline).
+ * Each step is a row of a table with the fence that it belongs to. An error comes back over the channel as one line; the
+ * caller then ends whoever lives. A caller that dies takes all of them with it (parent death signals, and the lifeline).
  */
 #include "native.h"
 
@@ -51,12 +50,10 @@ struct build {
     int program;  /* bottle-init in memory */
 };
 
-static bool tell(const struct build *build, enum build_message kind, pid_t pid, int descriptor,
-                 struct error *error)
+static bool tell(const struct build *build, enum build_message kind, pid_t pid, int descriptor, struct error *error)
 {
     struct channel_message message = { .kind = (int)kind, .pid = pid };
-    return channel_send(build->channel, &message, descriptor) ||
-           error_system(error, "can't report to the launcher");
+    return channel_send(build->channel, &message, descriptor) || error_system(error, "can't report to the launcher");
 }
 
 static bool set_up_network(const struct build *build, struct error *error)
@@ -65,8 +62,7 @@ static bool set_up_network(const struct build *build, struct error *error)
     return native_network_set_up(error);
 }
 
-/* Not fenced by `network`: without that fence the listener is made all the same, in the caller's namespace.
- */
+/* Not fenced by `network`: without that fence the listener is made all the same, in the caller's namespace. */
 static bool set_up_door(const struct build *build, struct error *error)
 {
     if (!build->bottle->door.wanted)
@@ -81,8 +77,7 @@ static bool set_up_name(const struct build *build, struct error *error)
     return sethostname("bottle", 6) == 0 || error_system(error, "can't name the bottle");
 }
 
-/* Where only one id is mapped, 65534 gets a namespace of its own, made before nesting is forbidden and kept
- * by descriptor. */
+/* Where only one id is mapped, 65534 gets a namespace of its own, made before nesting is forbidden and kept by descriptor. */
 static bool set_up_user_namespace(const struct build *build, struct error *error)
 {
     if (geteuid() == 65534 && !capabilities_have(CAP_SYS_ADMIN))
@@ -123,8 +118,8 @@ static bool set_up_time(const struct build *build, struct error *error)
 
 static bool set_up_root(const struct build *build, struct error *error)
 {
-    return native_root_enter(build->bottle->system_directories,
-                             native_fenced(build->bottle->without, FENCE_PID), error);
+    return native_root_enter(build->bottle->system_directories, native_fenced(build->bottle->without, FENCE_PID),
+                             error);
 }
 
 /* Handed out as a descriptor, so that nobody inside can put another directory in its place. */
@@ -190,8 +185,7 @@ static _Noreturn void be_builder(struct build *build)
         CHANNEL_MESSAGE)
         _exit(1);
     if (native_fenced(build->bottle->without, FENCE_USER)) {
-        /* From an id that is unmapped here to root of the bottle; an ordinary user's groups can't be dropped.
-         */
+        /* From an id that is unmapped here to root of the bottle; an ordinary user's groups can't be dropped. */
         if (setgroups(0, NULL) != 0 && errno != EPERM)
             error_system(&error, "can't drop the supplementary groups");
         else if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
@@ -234,8 +228,8 @@ static int load_program(const char *path, struct error *error)
     return take_fd(&memory);
 }
 
-/* Listens to the helpers until they have all gone their way, which is when the channel closes. Goes on after
- * an error: who init is may be told after what failed in it. */
+/* Listens to the helpers until they have all gone their way, which is when the channel closes. Goes on after an error: who
+ * init is may be told after what failed in it. */
 static bool follow(struct bottle *bottle, int channel, uint64_t deadline, int *listener, struct error *error)
 {
     for (bool failed = false;;) {
@@ -243,8 +237,7 @@ static bool follow(struct bottle *bottle, int channel, uint64_t deadline, int *l
         int descriptor;
         enum channel_result result = channel_receive(channel, &message, &descriptor, deadline, error);
         if (result == CHANNEL_CLOSED)
-            return !failed &&
-                   (bottle->init > 0 || error_set(error, ERROR_SYSTEM, "the bottle's builder died"));
+            return !failed && (bottle->init > 0 || error_set(error, ERROR_SYSTEM, "the bottle's builder died"));
         if (result == CHANNEL_FAILED && message.kind != CHANNEL_ERROR)
             return false;
         failed |= result == CHANNEL_FAILED;
@@ -265,8 +258,7 @@ static bool hear_init(const struct bottle *bottle, uint64_t deadline, struct err
     char byte;
     struct timeval left = { .tv_sec = clock_poll_timeout(deadline) / 1000 + 1 };
     setsockopt(bottle->lifeline, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left);
-    return read_all(bottle->lifeline, &byte, 1) == 1 ||
-           error_set(error, ERROR_SYSTEM, "bottle-init did not start");
+    return read_all(bottle->lifeline, &byte, 1) == 1 || error_set(error, ERROR_SYSTEM, "bottle-init did not start");
 }
 
 static bool open_namespaces(struct bottle *bottle, struct error *error)
@@ -324,10 +316,9 @@ bool native_build(struct bottle *bottle, const char *init_path, int *listener, s
     uint64_t deadline = clock_microseconds() + BUILD_MICROSECONDS;
     struct channel_message go = { .kind = IDS_MAPPED };
     bool built = (flags & CLONE_NEWUSER) == 0 || namespaces_map_ids(builder, 0, error);
-    built =
-        built && (channel_send(channel, &go, -1) || error_system(error, "can't reach the bottle's builder"));
-    built = built && follow(bottle, channel, deadline, listener, error) &&
-            hear_init(bottle, deadline, error) && open_namespaces(bottle, error);
+    built = built && (channel_send(channel, &go, -1) || error_system(error, "can't reach the bottle's builder"));
+    built = built && follow(bottle, channel, deadline, listener, error) && hear_init(bottle, deadline, error) &&
+            open_namespaces(bottle, error);
     process_kill(builder);
     if (!built) {
         process_kill(bottle->init);

@@ -1,12 +1,10 @@
 /*
- * Running a command in a bottle. A helper, forked from the caller, enters the bottle's namespaces by the
- * descriptors kept since the start, then forks the command as the *caller's* child (a process is in a PID
- * namespace from birth only), says who it is and ends. So the process that the caller waits for and kills is
- * the command itself.
+ * Running a command in a bottle. A helper, forked from the caller, enters the bottle's namespaces by the descriptors kept
+ * since the start, then forks the command as the *caller's* child (a process is in a PID namespace from birth only), says who
+ * it is and ends. So the process that the caller waits for and kills is the command itself.
  *
- * The command puts its fences on in an order in which each is still allowed to: the streams, the session and
- * the limits, the principal with no_new_privs and the seccomp filter, and the descriptors last, because one
- * of them leads to the principal. Until it runs, the process can't be looked into from inside: it is
+ * The command puts its fences on in an order in which each is still allowed to: the streams, the session and the limits, the
+ * principal with no_new_privs and the seccomp filter, and the descriptors last, because one of them leads to the principal. Until it runs, the process can't be looked into from inside: it is
  * undumpable, and owned by nobody there. Errors up to the very execve come back as one line.
  */
 #include "native.h"
@@ -72,19 +70,16 @@ static bool take_session(const struct bottle *bottle, bool terminal, struct erro
     } else if (setpgid(0, 0) != 0) {
         return error_system(error, "can't make a process group for the command");
     }
-    return !terminal || ioctl(0, TIOCSCTTY, 0) == 0 ||
-           error_system(error, "can't set the command's terminal");
+    return !terminal || ioctl(0, TIOCSCTTY, 0) == 0 || error_system(error, "can't set the command's terminal");
 }
 
-/* uid, capabilities, no_new_privs and the filter depend on each other: without no_new_privs the filter needs
- * a capability that the next step gives up, and entering a user namespace needs calls that the filter takes.
- */
+/* uid, capabilities, no_new_privs and the filter depend on each other: without no_new_privs the filter needs a capability
+ * that the next step gives up, and entering a user namespace needs calls that the filter takes. */
 static bool take_principal(const struct bottle *bottle, enum principal principal, struct error *error)
 {
     bool filtered = bottle->filter.count > 0;
     bool privileged = !native_fenced(bottle->without, FENCE_NO_NEW_PRIVILEGES);
-    if (principal == PRINCIPAL_USER && bottle->user_namespace >= 0 &&
-        setns(bottle->user_namespace, CLONE_NEWUSER) != 0)
+    if (principal == PRINCIPAL_USER && bottle->user_namespace >= 0 && setns(bottle->user_namespace, CLONE_NEWUSER) != 0)
         return error_system(error, "can't enter the user namespace of uid 65534");
     if (filtered && privileged && !native_filter_load(&bottle->filter, error))
         return false;
@@ -98,8 +93,8 @@ static bool take_principal(const struct bottle *bottle, enum principal principal
 }
 
 /* The command's whole environment: nothing of the caller's but the name of its terminal's kind. */
-static void fill_environment(const struct bottle *bottle, enum principal principal, bool terminal,
-                             char text[6][128], char *environment[7])
+static void fill_environment(const struct bottle *bottle, enum principal principal, bool terminal, char text[6][128],
+                             char *environment[7])
 {
     const char *kind = terminal ? getenv("TERM") : NULL;
     const char *home = !bottle->system_directories ? "/tmp" : principal == PRINCIPAL_ROOT ? "/root" : "/home";
@@ -173,8 +168,7 @@ static void prune(struct bottle *bottle)
     for (size_t i = 0; i < bottle->command_count; i++) {
         siginfo_t what = { 0 };
         struct native_command *command = &bottle->commands[i];
-        if (command->handle >= 0 &&
-            waitid(P_PIDFD, (id_t)command->handle, &what, WEXITED | WNOHANG | WNOWAIT) != 0)
+        if (command->handle >= 0 && waitid(P_PIDFD, (id_t)command->handle, &what, WEXITED | WNOHANG | WNOWAIT) != 0)
             close(command->handle);
         else
             bottle->commands[kept++] = *command;

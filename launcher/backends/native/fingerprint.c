@@ -1,7 +1,6 @@
 /*
- * What stands behind a bottle, seen from outside: each namespace of its init is compared with the caller's
- * own. One that was asked for and is the caller's all the same is a silent downgrade, and ends the bottle at
- * its start.
+ * What stands behind a bottle, seen from outside: each namespace of its init is compared with the caller's own. One that was
+ * asked for and is the caller's all the same is a silent downgrade, and ends the bottle at its start.
  */
 #include "native.h"
 

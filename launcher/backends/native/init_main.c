@@ -1,16 +1,14 @@
 /*
- * bottle-init: PID 1 of a native bottle. It reaps what is orphaned and waits to be told to end; when it ends,
- * the kernel ends everything in its PID namespace with it, which is the whole of a bottle's teardown.
+ * bottle-init: PID 1 of a native bottle. It reaps what is orphaned and waits to be told to end; when it ends, the kernel
+ * ends everything in its PID namespace with it, which is the whole of a bottle's teardown.
  *
- * Descriptor 0 is the lifeline, a socket whose other end the launcher holds: one byte goes out when init is
- * ready, end of file on it (the launcher is gone) or SIGTERM from outside the bottle ends init. It is a
- * socket and not a pipe because a pipe could be opened again by way of /proc/1/fd and be kept alive from
- * inside. Nobody inside can end or stop init: PID 1 gets no signal from its own namespace that it has no
- * handler for, and it has none; the SIGTERM that it reads from a descriptor counts only with the sender's pid
- * 0, which is how a sender from outside the namespace looks.
+ * Descriptor 0 is the lifeline, a socket whose other end the launcher holds: one byte goes out when init is ready, end of
+ * file on it (the launcher is gone) or SIGTERM from outside the bottle ends init. It is a socket and not a pipe because a
+ * pipe could be opened again by way of /proc/1/fd and be kept alive from inside. Nobody inside can end or stop init: PID 1
+ * gets no signal from its own namespace that it has no handler for, and it has none; the SIGTERM that it reads from a
+ * descriptor counts only with the sender's pid 0, which is how a sender from outside the namespace looks.
  *
- * It is static, holds no capability, runs from a sealed copy in memory, and must never open or parse
- * anything.
+ * It is static, holds no capability, runs from a sealed copy in memory, and must never open or parse anything.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,8 +25,7 @@ int main(void)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NAME, "bottle-init", 0, 0, 0);
-    /* Set again here: the system calls on the way could have cleared it. A parent that died before shows on
-     * the lifeline. */
+    /* Set again here: the system calls on the way could have cleared it. A parent that died before shows on the lifeline. */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
     sigset_t all, watched;

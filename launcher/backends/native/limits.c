@@ -1,7 +1,6 @@
 /*
- * What a command may use up, and what it inherits: the numbers are far above what work needs and far below
- * what hurts. The process limit binds because the ids of a bottle are its own (it counts by owner, and uid 0
- * of the host is exempt).
+ * What a command may use up, and what it inherits: the numbers are far above what work needs and far below what hurts. The
+ * process limit binds because the ids of a bottle are its own (it counts by owner, and uid 0 of the host is exempt).
  */
 #include "native.h"
 
@@ -16,14 +15,11 @@ static const struct {
     int resource;
     rlim_t most;
 } limits[] = {
-    { RLIMIT_CORE, 0 },
-    { RLIMIT_NOFILE, 65536 },
-    { RLIMIT_NPROC, 4096 },
-    { RLIMIT_FSIZE, (rlim_t)16 << 30 }, /* bytes; streams may lead to a file outside */
-    { RLIMIT_MEMLOCK, 8 << 20 },        /* bytes */
-    { RLIMIT_MSGQUEUE, 1 << 20 },       /* bytes */
-    { RLIMIT_RTPRIO, 0 },
-    { RLIMIT_NICE, 0 },
+    { RLIMIT_CORE, 0 },           { RLIMIT_NOFILE, 65536 },
+    { RLIMIT_NPROC, 4096 },       { RLIMIT_FSIZE, (rlim_t)16 << 30 }, /* bytes; streams may lead to a file outside */
+    { RLIMIT_MEMLOCK, 8 << 20 },                                      /* bytes */
+    { RLIMIT_MSGQUEUE, 1 << 20 },                                     /* bytes */
+    { RLIMIT_RTPRIO, 0 },         { RLIMIT_NICE, 0 },
 };
 
 bool native_limits_set(struct error *error)
@@ -52,8 +48,7 @@ bool native_descriptors_close(int kept, struct error *error)
         return true;
     if (errno != ENOSYS)
         return error_system(error, "can't close the descriptors");
-    /* Before Linux 5.9. Closing while reading the directory would skip entries, so it is read again until it
-     * is clean. */
+    /* Before Linux 5.9. Closing while reading the directory would skip entries, so it is read again until it is clean. */
     for (bool closed = true; closed;) {
         closed = false;
         DIR *open_ones = opendir("/proc/self/fd");

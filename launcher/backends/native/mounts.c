@@ -1,8 +1,8 @@
 /*
- * Binding a file or directory of the host into a bottle. In a mount namespace of a new user namespace the
- * kernel locks the flags that a mount came with (nosuid, nodev, ...), and a remount that forgets one fails;
- * so flags are only ever added. mount_setattr does that by itself, for a whole tree in one call. Before
- * Linux 5.12 the tree is walked in mountinfo and each mount is remounted with what it has and what is added.
+ * Binding a file or directory of the host into a bottle. In a mount namespace of a new user namespace the kernel locks the
+ * flags that a mount came with (nosuid, nodev, ...), and a remount that forgets one fails; so flags are only ever added.
+ * mount_setattr does that by itself, for a whole tree in one call. Before Linux 5.12 the tree is walked in mountinfo and
+ * each mount is remounted with what it has and what is added.
  */
 #include "native.h"
 

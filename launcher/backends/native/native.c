@@ -1,8 +1,8 @@
 /*
- * The native backend: namespaces, a root of its own, seccomp, and nothing that the kernel doesn't bring. It
- * needs no root, no daemon and no image, and starts in milliseconds. What a bottle keeps is the fence table
- * below; each row can be left out, which is how an open bottle and the mutants of the self-proof are made.
- * This file has the tables and the order of things; each operation has a file of its own.
+ * The native backend: namespaces, a root of its own, seccomp, and nothing that the kernel doesn't bring. It needs no root,
+ * no daemon and no image, and starts in milliseconds. What a bottle keeps is the fence table below; each row can be left
+ * out, which is how an open bottle and the mutants of the self-proof are made. This file has the tables and the order of
+ * things; each operation has a file of its own.
  */
 #include "native.h"
 
@@ -26,15 +26,12 @@ static const uint16_t none[] = { 0 };
 static const uint16_t network_vectors[] = { 20, 22, 26, 27, 44, 48, 49, 54, 61, 62, 64, 114, 0 };
 
 const struct fence native_fences[NATIVE_FENCES] = {
-    [FENCE_NETWORK] = { "network",
-                        "every packet: its own network namespace has a loopback and the door, nothing else",
+    [FENCE_NETWORK] = { "network", "every packet: its own network namespace has a loopback and the door, nothing else",
                         network_vectors, 0 },
-    [FENCE_MOUNT] = { "mount", "the host's files and Unix sockets by path: its own root, from an empty tmpfs",
-                      none, 0 },
-    [FENCE_PID] = { "pid", "the sight of, and signals to, the host's processes; ends with its PID 1", none,
-                    0 },
-    [FENCE_USER] = { "user", "the ids of the host: root inside is nobody outside (nesting goes with it)",
-                     none, 0 },
+    [FENCE_MOUNT] = { "mount", "the host's files and Unix sockets by path: its own root, from an empty tmpfs", none,
+                      0 },
+    [FENCE_PID] = { "pid", "the sight of, and signals to, the host's processes; ends with its PID 1", none, 0 },
+    [FENCE_USER] = { "user", "the ids of the host: root inside is nobody outside (nesting goes with it)", none, 0 },
     [FENCE_IPC] = { "ipc", "System V and POSIX message queues and shared memory", none, 0 },
     [FENCE_UTS] = { "uts", "the host's name", none, 0 },
     [FENCE_CGROUP] = { "cgroup", "the sight of the host's control groups", none, 0 },
@@ -42,9 +39,8 @@ const struct fence native_fences[NATIVE_FENCES] = {
     [FENCE_NO_NEW_PRIVILEGES] = { "no-new-privs", "setuid programs and file capabilities", none, 0 },
     [FENCE_CAPABILITIES] = { "capabilities", "every capability, uid 0 of the bottle included", none, 0 },
     [FENCE_SECCOMP] = { "seccomp",
-                        "packet, raw, vsock and odd sockets, namespaces, mounts, io_uring, keys, BPF, "
-                        "tracing",
-                        none, 0 },
+                        "packet, raw, vsock and odd sockets, namespaces, mounts, io_uring, keys, BPF, tracing", none,
+                        0 },
     [FENCE_LIMITS] = { "limits", "core dumps, and unlimited processes, descriptors and file sizes", none, 0 },
     [FENCE_DESCRIPTORS] = { "descriptors", "what the launcher has open, but the three streams", none, 0 },
     [FENCE_SESSION] = { "session", "the launcher's session and its controlling terminal", none, 0 },
@@ -92,8 +88,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         return NULL;
     }
     bottle->without = options->without;
-    /* The limit on user namespaces is a setting of the bottle's own; without one it would be the caller's
-     * that is set. */
+    /* The limit on user namespaces is a setting of the bottle's own; without one it would be the caller's that is set. */
     if (!native_fenced(bottle->without, FENCE_USER))
         bottle->without |= 1u << FENCE_NESTING;
     bottle->door = options->door;
@@ -103,8 +98,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         bottle->namespaces[i] = -1;
 
     cleanup_close int listener = -1;
-    bool ready =
-        !native_fenced(bottle->without, FENCE_SECCOMP) || native_filter_compile(&bottle->filter, error);
+    bool ready = !native_fenced(bottle->without, FENCE_SECCOMP) || native_filter_compile(&bottle->filter, error);
     if (!ready || !native_build(bottle, options->init_path, &listener, error)) {
         forget(bottle);
         return NULL;

@@ -1,7 +1,7 @@
 /*
- * The native backend's own parts and what they share: a bottle made of Linux namespaces, started by three
- * short-lived processes and held together by one (bottle-init). Only the files in this folder, and
- * bottle_main's commands for native_open_terminal, include this.
+ * The native backend's own parts and what they share: a bottle made of Linux namespaces, started by three short-lived
+ * processes and held together by one (bottle-init). Only the files in this folder, and bottle_main's commands for
+ * native_open_terminal, include this.
  */
 #ifndef LAUNCHER_BACKENDS_NATIVE_NATIVE_H
 #define LAUNCHER_BACKENDS_NATIVE_NATIVE_H
@@ -35,8 +35,8 @@ enum native_fence {
 
 extern const struct fence native_fences[NATIVE_FENCES];
 
-/* The namespaces in the order in which they are entered: the user namespace first, because it gives the right
- * to enter the others; the mount namespace last, because the host's files go with it. */
+/* The namespaces in the order in which they are entered: the user namespace first, because it gives the right to enter the
+ * others; the mount namespace last, because the host's files go with it. */
 enum { NATIVE_NAMESPACES = 8 };
 struct native_namespace {
     const char *file; /* in /proc/PID/ns */
@@ -64,9 +64,9 @@ struct bottle {
     pid_t relay;                       /* 0 without a door */
     int lifeline;                      /* init ends when it closes */
     int namespaces[NATIVE_NAMESPACES]; /* -1: shared with the caller */
-    int user_namespace;          /* of the `user` principal where the bottle maps one id only, else -1 */
-    int temporary;               /* /tmp of the bottle, O_PATH */
-    struct native_filter filter; /* count 0: no seccomp fence */
+    int user_namespace;                /* of the `user` principal where the bottle maps one id only, else -1 */
+    int temporary;                     /* /tmp of the bottle, O_PATH */
+    struct native_filter filter;       /* count 0: no seccomp fence */
     struct native_command {
         pid_t pid;
         int handle; /* pidfd, or -1 on a kernel without */
@@ -92,15 +92,14 @@ bool native_network_set_up(struct error *error);
 /* Makes the door's listening socket in the calling process's network namespace. Returns it, or -1. */
 int native_door_listen(struct error *error);
 
-/* Builds the bottle's root from a tmpfs, mounts and enters it; the host's root is gone afterwards.
- * `own_processes`: the calling process is PID 1 of a PID namespace, so that /proc can be mounted afresh. */
+/* Builds the bottle's root from a tmpfs, mounts and enters it; the host's root is gone afterwards. `own_processes`: the
+ * calling process is PID 1 of a PID namespace, so that /proc can be mounted afresh. */
 bool native_root_enter(bool system_directories, bool own_processes, struct error *error);
 
 /* What system_directories adds to a root under construction, which is the current directory. */
 bool native_root_add_system(struct error *error);
 
-/* Binds `source` at `target` (which exists), read-only unless `writable`, without losing what the kernel
- * locked. */
+/* Binds `source` at `target` (which exists), read-only unless `writable`, without losing what the kernel locked. */
 bool native_mount_bind(const char *source, const char *target, bool writable, struct error *error);
 
 /* Writes the limits that a command gets. */
@@ -109,15 +108,14 @@ bool native_limits_set(struct error *error);
 /* Closes every descriptor from 3 up but `kept` (-1: none). */
 bool native_descriptors_close(int kept, struct error *error);
 
-/* Compiles the seccomp rules once; loads them into the calling process (which has no_new_privs or
- * CAP_SYS_ADMIN). */
+/* Compiles the seccomp rules once; loads them into the calling process (which has no_new_privs or CAP_SYS_ADMIN). */
 bool native_filter_compile(struct native_filter *filter, struct error *error);
 bool native_filter_load(const struct native_filter *filter, struct error *error);
 
 /* --- the life of a bottle --- */
 
-/* Starts the namespaces and init of `bottle`, whose `without`, `door` and filter are set. *listener is the
- * door's socket afterwards, or -1. On failure everything that was started is gone again. */
+/* Starts the namespaces and init of `bottle`, whose `without`, `door` and filter are set. *listener is the door's socket
+ * afterwards, or -1. On failure everything that was started is gone again. */
 bool native_build(struct bottle *bottle, const char *init_path, int *listener, struct error *error);
 
 bool native_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
@@ -126,12 +124,11 @@ bool native_exec(struct bottle *bottle, char *const argv[], enum principal princ
 bool native_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 bool native_destroy(struct bottle *bottle, struct error *error);
 
-/* Enters the bottle's namespaces and becomes its root. The calling process's children are in its PID
- * namespace. */
+/* Enters the bottle's namespaces and becomes its root. The calling process's children are in its PID namespace. */
 bool native_enter(const struct bottle *bottle, struct error *error);
 
-/* A pseudo-terminal of the bottle's own /dev/pts (the host's where the mount fence is left out), owned by
- * `principal`: both ends, owned by the caller. See struct backend's open_terminal. */
+/* A pseudo-terminal of the bottle's own /dev/pts (the host's where the mount fence is left out), owned by `principal`:
+ * both ends, owned by the caller. See struct backend's open_terminal. */
 bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave,
                           struct error *error);
 

@@ -1,10 +1,9 @@
 /*
- * A bottle's network: a namespace with a loopback that is up, ping sockets allowed (so that trying them is a
- * real try and not a local refusal), and one listener for the door. There is no veth and no route, so nothing
- * leads anywhere.
+ * A bottle's network: a namespace with a loopback that is up, ping sockets allowed (so that trying them is a real try and
+ * not a local refusal), and one listener for the door. There is no veth and no route, so nothing leads anywhere.
  *
- * The door's listener is made inside and accepted from outside: a socket belongs to the namespace that it was
- * made in, and works from wherever its descriptor is held. The relay (door_relay.c) holds it.
+ * The door's listener is made inside and accepted from outside: a socket belongs to the namespace that it was made in, and
+ * works from wherever its descriptor is held. The relay (door_relay.c) holds it.
  */
 #include "native.h"
 

@@ -1,7 +1,6 @@
 /*
- * Putting a file into a bottle: a child becomes the bottle's root and writes the file below the descriptor of
- * /tmp that was taken when the bottle was made and empty, so that nobody inside can have turned a path. It
- * must be a new file.
+ * Putting a file into a bottle: a child becomes the bottle's root and writes the file below the descriptor of /tmp that was
+ * taken when the bottle was made and empty, so that nobody inside can have turned a path. It must be a new file.
  *
  * Without the mount fence /tmp is the caller's own; what was put there is removed when the bottle ends.
  */
@@ -37,14 +36,11 @@ static bool copy(int source, int target)
     }
 }
 
-/* Not native_enter: the descriptor of /tmp leads to the bottle from anywhere, only the owner must be right.
- */
-static bool write_file(const struct bottle *bottle, const char *name, int source, mode_t mode,
-                       struct error *error)
+/* Not native_enter: the descriptor of /tmp leads to the bottle from anywhere, only the owner must be right. */
+static bool write_file(const struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
 {
     if (bottle->namespaces[0] >= 0) {
-        if (setns(bottle->namespaces[0], CLONE_NEWUSER) != 0 || setresgid(0, 0, 0) != 0 ||
-            setresuid(0, 0, 0) != 0)
+        if (setns(bottle->namespaces[0], CLONE_NEWUSER) != 0 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
             return error_system(error, "can't become root of the bottle");
     }
     cleanup_close int file =
@@ -85,8 +81,7 @@ bool native_put(struct bottle *bottle, const char *name, int source, mode_t mode
     }
     cleanup_close_fd(&theirs);
     struct channel_message message;
-    enum channel_result result =
-        channel_receive(ours, &message, NULL, clock_microseconds() + PUT_MICROSECONDS, error);
+    enum channel_result result = channel_receive(ours, &message, NULL, clock_microseconds() + PUT_MICROSECONDS, error);
     int status = -1;
     if (result != CHANNEL_CLOSED || !process_wait(helper, clock_microseconds() + PUT_MICROSECONDS, &status) ||
         status != 0) {

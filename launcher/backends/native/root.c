@@ -1,11 +1,10 @@
 /*
- * A bottle's root: a tmpfs of limited size with a /proc of its own, /dev/null and /tmp, and what
- * system_root.c adds for people. It is built on the caller's /tmp (in a mount namespace of its own, so that
- * nobody sees it), entered by pivot_root, and the old root is then detached: chroot could be left again, this
- * can't.
+ * A bottle's root: a tmpfs of limited size with a /proc of its own, /dev/null and /tmp, and what system_root.c adds for
+ * people. It is built on the caller's /tmp (in a mount namespace of its own, so that nobody sees it), entered by pivot_root,
+ * and the old root is then detached: chroot could be left again, this can't.
  *
- * /proc must be mounted while the host's is still visible: the kernel lets a user namespace mount one only
- * where an unmasked one is. The files in it that set something are read-only in the bottle.
+ * /proc must be mounted while the host's is still visible: the kernel lets a user namespace mount one only where an
+ * unmasked one is. The files in it that set something are read-only in the bottle.
  */
 #include "native.h"
 
@@ -27,8 +26,7 @@ static bool mount_proc(bool own_processes, struct error *error)
 {
     if (mkdir("proc", 0555) != 0)
         return error_system(error, "can't make /proc in the bottle");
-    /* Without a PID namespace of its own the bottle has no right to a /proc of its own: it sees the caller's.
-     */
+    /* Without a PID namespace of its own the bottle has no right to a /proc of its own: it sees the caller's. */
     if (!own_processes)
         return native_mount_bind("/proc", "proc", true, error);
     if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
@@ -49,8 +47,7 @@ static bool mount_proc(bool own_processes, struct error *error)
 static bool add_null(struct error *error)
 {
     int file = -1;
-    if (mkdir("dev", 0755) != 0 ||
-        (file = open("dev/null", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0)
+    if (mkdir("dev", 0755) != 0 || (file = open("dev/null", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0)
         return error_system(error, "can't make /dev in the bottle");
     close(file);
     return native_mount_bind("/dev/null", "dev/null", true, error);

@@ -1,16 +1,14 @@
 /*
- * The system calls that a bottle's commands don't get: a deny-list over the kernel's default, because a
- * bottle must run any program. What stands here either makes a way out that the namespaces don't cover
- * (vsock, packet sockets), reaches the kernel's most-broken parts (io_uring, BPF, keys, user namespaces) or
- * reaches into other processes.
+ * The system calls that a bottle's commands don't get: a deny-list over the kernel's default, because a bottle must run any
+ * program. What stands here either makes a way out that the namespaces don't cover (vsock, packet sockets), reaches the
+ * kernel's most-broken parts (io_uring, BPF, keys, user namespaces) or reaches into other processes.
  *
- * A denial answers EPERM, never an errno that says "this kernel has no such thing": the gate would take that
- * for a missing facility. clone3 alone answers ENOSYS, because its flags lie in memory, where a filter can't
- * look, and every libc then falls back to clone. Other entries to the kernel (32-bit, x32) have other numbers
- * and are denied as a whole.
+ * A denial answers EPERM, never an errno that says "this kernel has no such thing": the gate would take that for a missing
+ * facility. clone3 alone answers ENOSYS, because its flags lie in memory, where a filter can't look, and every libc then falls
+ * back to clone. Other entries to the kernel (32-bit, x32) have other numbers and are denied as a whole.
  *
- * Comparisons: the kernel takes int where the register has 64 bits. A family is compared as 64 bits in a way
- * that denies anything with high bits set; types, flags and commands are masked.
+ * Comparisons: the kernel takes int where the register has 64 bits. A family is compared as 64 bits in a way that denies
+ * anything with high bits set; types, flags and commands are masked.
  */
 #include "native.h"
 
@@ -40,48 +38,47 @@
 #define CLONE_FLAGS 0
 #endif
 
-#define NEVER(call)                                                                                          \
-    {                                                                                                        \
-        .number = SCMP_SYS(call)                                                                             \
+/* clang-format off: a table, not code */
+#define NEVER(call)                                                                                                    \
+    {                                                                                                                  \
+        .number = SCMP_SYS(call)                                                                                       \
     }
-#define ON(call, ...)                                                                                        \
-    {                                                                                                        \
-        .number = SCMP_SYS(call), .count = 1, .when = { __VA_ARGS__ }                                        \
+#define ON(call, ...)                                                                                                  \
+    {                                                                                                                  \
+        .number = SCMP_SYS(call), .count = 1, .when = { __VA_ARGS__ }                                                  \
     }
-#define ON_BOTH(call, first, second)                                                                         \
-    {                                                                                                        \
-        .number = SCMP_SYS(call), .count = 2, .when = { first, second }                                      \
+#define ON_BOTH(call, first, second)                                                                                   \
+    {                                                                                                                  \
+        .number = SCMP_SYS(call), .count = 2, .when = { first, second }                                                \
     }
-#define EQUAL(argument, value)                                                                               \
-    {                                                                                                        \
-        argument, SCMP_CMP_EQ, value, 0                                                                      \
+#define EQUAL(argument, value)                                                                                         \
+    {                                                                                                                  \
+        argument, SCMP_CMP_EQ, value, 0                                                                                \
     }
-#define ABOVE(argument, value)                                                                               \
-    {                                                                                                        \
-        argument, SCMP_CMP_GT, value, 0                                                                      \
+#define ABOVE(argument, value)                                                                                         \
+    {                                                                                                                  \
+        argument, SCMP_CMP_GT, value, 0                                                                                \
     }
-#define BITS(argument, mask, value)                                                                          \
-    {                                                                                                        \
-        argument, SCMP_CMP_MASKED_EQ, mask, value                                                            \
+#define BITS(argument, mask, value)                                                                                    \
+    {                                                                                                                  \
+        argument, SCMP_CMP_MASKED_EQ, mask, value                                                                      \
     }
 #define FLAG(call, argument, flag) ON(call, BITS(argument, flag, flag))
 #define LOW                        0xffffffffu
 
 /* Only AF_UNIX 1, AF_INET 2, AF_INET6 10 and AF_NETLINK 16 stay. */
-#define FAMILIES(call)                                                                                       \
-    ON(call, EQUAL(0, 0)), ON(call, EQUAL(0, 3)), ON(call, EQUAL(0, 4)), ON(call, EQUAL(0, 5)),              \
-        ON(call, EQUAL(0, 6)), ON(call, EQUAL(0, 7)), ON(call, EQUAL(0, 8)), ON(call, EQUAL(0, 9)),          \
-        ON(call, EQUAL(0, 11)), ON(call, EQUAL(0, 12)), ON(call, EQUAL(0, 13)), ON(call, EQUAL(0, 14)),      \
-        ON(call, EQUAL(0, 15)), ON(call, ABOVE(0, 16))
-/* A raw netlink socket is an ordinary one, so raw is denied by family; SOCK_PACKET (10) is an old name of
- * AF_PACKET. */
-#define TYPES(call)                                                                                          \
-    ON_BOTH(call, EQUAL(0, AF_INET), BITS(1, 0xf, SOCK_RAW)),                                                \
+#define FAMILIES(call)                                                                                                 \
+    ON(call, EQUAL(0, 0)), ON(call, EQUAL(0, 3)), ON(call, EQUAL(0, 4)), ON(call, EQUAL(0, 5)), ON(call, EQUAL(0, 6)), \
+        ON(call, EQUAL(0, 7)), ON(call, EQUAL(0, 8)), ON(call, EQUAL(0, 9)), ON(call, EQUAL(0, 11)),                   \
+        ON(call, EQUAL(0, 12)), ON(call, EQUAL(0, 13)), ON(call, EQUAL(0, 14)), ON(call, EQUAL(0, 15)),                \
+        ON(call, ABOVE(0, 16))
+/* A raw netlink socket is an ordinary one, so raw is denied by family; SOCK_PACKET (10) is an old name of AF_PACKET. */
+#define TYPES(call)                                                                                                    \
+    ON_BOTH(call, EQUAL(0, AF_INET), BITS(1, 0xf, SOCK_RAW)),                                                          \
         ON_BOTH(call, EQUAL(0, AF_INET6), BITS(1, 0xf, SOCK_RAW)), ON(call, BITS(1, 0xf, SOCK_PACKET))
-#define NAMESPACES(call, argument)                                                                           \
-    FLAG(call, argument, CLONE_NEWUSER), FLAG(call, argument, CLONE_NEWNET),                                 \
-        FLAG(call, argument, CLONE_NEWNS), FLAG(call, argument, CLONE_NEWPID),                               \
-        FLAG(call, argument, CLONE_NEWIPC), FLAG(call, argument, CLONE_NEWUTS),                              \
+#define NAMESPACES(call, argument)                                                                                     \
+    FLAG(call, argument, CLONE_NEWUSER), FLAG(call, argument, CLONE_NEWNET), FLAG(call, argument, CLONE_NEWNS),        \
+        FLAG(call, argument, CLONE_NEWPID), FLAG(call, argument, CLONE_NEWIPC), FLAG(call, argument, CLONE_NEWUTS),    \
         FLAG(call, argument, CLONE_NEWCGROUP)
 
 struct rule {
@@ -166,13 +163,14 @@ static const struct rule rules[] = {
     ON(ioctl, BITS(1, LOW, TIOCSTI)),
     ON(ioctl, BITS(1, LOW, TIOCLINUX)),
 };
+/* clang-format on */
 
 static int add_rules(scmp_filter_ctx filter)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int denial = rules[i].error != 0 ? rules[i].error : EPERM;
-        int failed = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((unsigned)denial), rules[i].number,
-                                            rules[i].count, rules[i].when);
+        int failed = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((unsigned)denial), rules[i].number, rules[i].count,
+                                            rules[i].when);
         /* -EDOM: a call that this architecture never had. */
         if (failed != 0 && failed != -EDOM)
             return failed;
@@ -201,16 +199,14 @@ bool native_filter_compile(struct native_filter *filter, struct error *error)
     off_t size = lseek(memory, 0, SEEK_END);
     if (size <= 0 || (size_t)size > sizeof filter->instructions || lseek(memory, 0, SEEK_SET) != 0 ||
         read_all(memory, filter->instructions, (size_t)size) != size)
-        return error_set(error, ERROR_SYSTEM, "the seccomp rules compile to %ld bytes, which is too much",
-                         (long)size);
+        return error_set(error, ERROR_SYSTEM, "the seccomp rules compile to %ld bytes, which is too much", (long)size);
     filter->count = (unsigned short)((size_t)size / sizeof *filter->instructions);
     return true;
 }
 
 bool native_filter_load(const struct native_filter *filter, struct error *error)
 {
-    struct sock_fprog program = { .len = filter->count,
-                                  .filter = (struct sock_filter *)filter->instructions };
+    struct sock_fprog program = { .len = filter->count, .filter = (struct sock_filter *)filter->instructions };
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ||
            error_system(error, "can't load the seccomp filter");
 }

@@ -1,8 +1,7 @@
 /*
- * What makes a bottle's root a place for people and ordinary programs: the host's programs and libraries,
- * read-only, the few files of /etc that they need, harmless devices, a terminal file system and a home that
- * vanishes. Everything is in the tables below; what the host doesn't have is left out. No secrets: no
- * /etc/shadow, no private keys, nobody's home, no /run.
+ * What makes a bottle's root a place for people and ordinary programs: the host's programs and libraries, read-only, the few
+ * files of /etc that they need, harmless devices, a terminal file system and a home that vanishes. Everything is in the
+ * tables below; what the host doesn't have is left out. No secrets: no /etc/shadow, no private keys, nobody's home, no /run.
  */
 #include "native.h"
 
@@ -49,9 +48,8 @@ static const char *const devices[] = { "dev/zero", "dev/full", "dev/random", "de
 static const struct {
     const char *path, *target;
 } links[] = {
-    { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" },
-    { "dev/stdout", "/proc/self/fd/1" }, { "dev/stderr", "/proc/self/fd/2" },
-    { "dev/ptmx", "pts/ptmx" },
+    { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" }, { "dev/stdout", "/proc/self/fd/1" },
+    { "dev/stderr", "/proc/self/fd/2" }, { "dev/ptmx", "pts/ptmx" },
 };
 
 static const struct {
@@ -94,8 +92,7 @@ static bool add_path(const char *path, bool writable, struct error *error)
     if (S_ISLNK(status.st_mode)) {
         ssize_t length = readlink(host, target, sizeof target - 1);
         target[length > 0 ? length : 0] = '\0';
-        return (length > 0 && symlink(target, path) == 0) ||
-               error_system(error, "can't link /%s in the bottle", path);
+        return (length > 0 && symlink(target, path) == 0) || error_system(error, "can't link /%s in the bottle", path);
     }
     if (S_ISDIR(status.st_mode)
             ? mkdir(path, 0755) != 0 && error_system(error, "can't make /%s in the bottle", path) == false
@@ -106,8 +103,8 @@ static bool add_path(const char *path, bool writable, struct error *error)
 
 static bool add_terminals(struct error *error)
 {
-    return (mkdir("dev/pts", 0755) == 0 && mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                                                 "newinstance,ptmxmode=0666,mode=0620") == 0) ||
+    return (mkdir("dev/pts", 0755) == 0 &&
+            mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620") == 0) ||
            error_system(error, "can't mount /dev/pts in the bottle");
 }
 

@@ -1,7 +1,6 @@
 /*
- * A terminal for a bottle: a pair of pseudo-terminal ends from the bottle's own /dev/pts. The launcher keeps
- * the master and relays; the slave is all that goes in, so the real terminal, its settings and its input
- * queue stay out of reach.
+ * A terminal for a bottle: a pair of pseudo-terminal ends from the bottle's own /dev/pts. The launcher keeps the master and
+ * relays; the slave is all that goes in, so the real terminal, its settings and its input queue stay out of reach.
  */
 #include "native.h"
 
@@ -36,8 +35,7 @@ static bool make(const struct bottle *bottle, enum principal principal, int chan
            error_system(error, "can't report to the launcher");
 }
 
-bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave,
-                          struct error *error)
+bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave, struct error *error)
 {
     int ends[2], descriptors[2] = { -1, -1 };
     if (!channel_open(ends, error))
