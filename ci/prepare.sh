@@ -61,10 +61,9 @@ build() {
     fail "can't write $directory; set BOTTLE_BUILD to a directory of yours"
   log=$directory/build.log
   if [ ! -f "$directory/build.ninja" ]; then
-    echo "configuring $directory" >&2
+    echo "building $directory for the first time" >&2
     cmake -G Ninja -S "$top" -B "$directory" "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; rm -f "$directory/CMakeCache.txt"; fail "could not configure; see $log"; }
   fi
-  # A build that has nothing to do takes a moment; one that has says so first.
   if ! cmake --build "$directory" >"$log" 2>&1; then
     grep -E 'error:|warning:|^FAILED' -A 5 "$log" | head -n 40 >&2
     fail "could not build; see $log"
