@@ -150,17 +150,54 @@ static void print_entries(const struct run *run, const struct report_style *styl
                 print_entry(run, style, i, stream);
 }
 
-/* One line a reason, with the ids that it holds for; `index` is the first of them, or nothing is printed. */
+#define WIDTH 100 /* columns that lists are wrapped to */
+
+/* Words on lines of at most WIDTH columns, `indent` columns in. */
+struct wrapper {
+    FILE *stream;
+    int indent, column;
+};
+
+static void print_word(struct wrapper *wrapper, const char *word)
+{
+    int length = (int)strlen(word);
+    if (wrapper->column > wrapper->indent && wrapper->column + 1 + length > WIDTH) {
+        fprintf(wrapper->stream, "\n%*s", wrapper->indent, "");
+        wrapper->column = wrapper->indent;
+    } else if (wrapper->column > wrapper->indent) {
+        fputc(' ', wrapper->stream);
+        wrapper->column++;
+    }
+    fputs(word, wrapper->stream);
+    wrapper->column += length;
+}
+
+static void print_words(struct wrapper *wrapper, const char *text)
+{
+    for (; *text != '\0'; text += strspn(text, " ")) {
+        char word[64];
+        size_t length = strcspn(text, " ");
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        print_word(wrapper, word);
+        text += length;
+    }
+}
+
+/* One entry a reason, with the ids that it holds for; `index` is the first of them, or nothing is printed. */
 static void print_reason(const struct run *run, size_t index, FILE *stream)
 {
     const struct not_proved *list = run->plan.not_proved;
     for (size_t i = 0; i < index; i++)
         if (strcmp(list[i].reason, list[index].reason) == 0)
             return;
-    fprintf(stream, "    %s: BG", list[index].reason);
+    fprintf(stream, "    %s:\n      ", list[index].reason);
+    struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = index; i < run->plan.not_proved_count; i++)
-        if (strcmp(list[i].reason, list[index].reason) == 0)
-            fprintf(stream, "%s%03u", i == index ? "-" : " ", list[i].vector);
+        if (strcmp(list[i].reason, list[index].reason) == 0) {
+            char id[8];
+            vector_format_id(list[i].vector, id);
+            print_word(&wrapper, id);
+        }
     fputc('\n', stream);
 }
 
@@ -170,10 +207,11 @@ static void print_not_proved(const struct run *run, const struct report_style *s
     fprintf(stream, "  %snot proved here%s\n", paint(style, BOLD), paint(style, PLAIN));
     for (size_t i = 0; i < run->plan.not_proved_count; i++)
         print_reason(run, i, stream);
-    fprintf(stream, "    fences that no vector exercises yet:");
+    fprintf(stream, "    fences that no vector exercises yet:\n      ");
+    struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = 0; i < backend->fence_count; i++)
         if (backend->fences[i].vectors[0] == 0)
-            fprintf(stream, " %s", backend->fences[i].name);
+            print_word(&wrapper, backend->fences[i].name);
     fprintf(stream, "\n\n");
 }
 
@@ -203,7 +241,10 @@ bool report_pretty(const struct run *run, const struct report_style *style, FILE
         print_not_proved(run, style, stream);
     }
     print_verdict(run, style, stream);
-    if (!style->quiet && run->verdict == RUN_PASS)
-        fprintf(stream, "%s\n", report_caveat);
+    if (!style->quiet && run->verdict == RUN_PASS) {
+        struct wrapper wrapper = { stream, 0, 0 };
+        print_words(&wrapper, report_caveat);
+        fputc('\n', stream);
+    }
     return fflush(stream) == 0 && !ferror(stream);
 }
