@@ -15,7 +15,7 @@
 #include "session.h"
 #include "site/site.h"
 
-#define CONTROL_DEADLINE_MICROSECONDS 20000000 /* a bound on hangs: controls are heard in milliseconds */
+#define CONTROL_DEADLINE_MICROSECONDS 8000000 /* a bound on hangs: controls are heard in milliseconds */
 #define STOP_DEADLINE_MICROSECONDS    20000000
 
 struct phase {
@@ -186,6 +186,8 @@ static bool control_round(struct phase *phase, enum control_round round)
     cleanup_free struct collection *collection = malloc(sizeof *collection);
     if (plan == NULL || collection == NULL)
         return false;
+    if (phase->result->control_missing[0] != '\0')
+        return false; /* one deaf witness is enough: no use in waiting for it in every round */
     controls_plan(options->plan, &phase->watches[phase->control_start], round, options->ipv6, plan);
     plan->deadline_milliseconds = CONTROL_DEADLINE_MICROSECONDS / 1000;
     struct session_place here = { .probe_path = options->probe_path };
