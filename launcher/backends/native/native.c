@@ -31,7 +31,7 @@ const struct fence native_fences[NATIVE_FENCES] = {
     [FENCE_MOUNT] = { "mount", "the host's files and Unix sockets by path: its own root, from an empty tmpfs", none,
                       0 },
     [FENCE_PID] = { "pid", "the sight of, and signals to, the host's processes; ends with its PID 1", none, 0 },
-    [FENCE_USER] = { "user", "the ids of the host: root inside is nobody outside (nesting goes with it)", none, 0 },
+    [FENCE_USER] = { "user", "the ids of the host: root inside is no root outside (nesting goes with it)", none, 0 },
     [FENCE_IPC] = { "ipc", "System V and POSIX message queues and shared memory", none, 0 },
     [FENCE_UTS] = { "uts", "the host's name", none, 0 },
     [FENCE_CGROUP] = { "cgroup", "the sight of the host's control groups", none, 0 },
