@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,7 +53,7 @@ static struct pair pairs[DOOR_RELAY_CONNECTIONS];
 
 struct relay {
     int events, listener;
-    unsigned count;
+    unsigned count, most;
     struct sockaddr_storage door;
     socklen_t door_size;
 };
@@ -65,7 +66,7 @@ static const int calls[] = {
 
 static void watch_listener(const struct relay *relay)
 {
-    struct epoll_event event = { .events = relay->count < DOOR_RELAY_CONNECTIONS ? EPOLLIN : 0, .data.u32 = LISTENER };
+    struct epoll_event event = { .events = relay->count < relay->most ? EPOLLIN : 0, .data.u32 = LISTENER };
     epoll_ctl(relay->events, EPOLL_CTL_MOD, relay->listener, &event);
 }
 
@@ -197,7 +198,7 @@ static _Noreturn void relay_run(struct relay *relay)
                 serve(relay, &pairs[name / SIDES], ready[i].events);
         }
         /* Last, so that no event of an ended pair is taken for one of the pair that gets its place. */
-        if (knocked && relay->count < DOOR_RELAY_CONNECTIONS)
+        if (knocked && relay->count < relay->most)
             accept_one(relay);
     }
 }
@@ -221,6 +222,15 @@ static bool parse_door(const struct door *door, struct relay *relay)
     return true;
 }
 
+/* A relay without descriptors would be woken for the waiting connection over and over. */
+static unsigned connections_allowed(void)
+{
+    struct rlimit files = { 0 };
+    getrlimit(RLIMIT_NOFILE, &files);
+    rlim_t most = files.rlim_cur > 16 ? (files.rlim_cur - 16) / SIDES : 1;
+    return most < DOOR_RELAY_CONNECTIONS ? (unsigned)most : DOOR_RELAY_CONNECTIONS;
+}
+
 /* Only the listener (3), epoll (4) and the answer to the launcher (5) stay open. */
 static bool shut_in(int listener, int answer)
 {
@@ -242,7 +252,7 @@ static bool shut_in(int listener, int answer)
 
 bool door_relay_start(int listener, const struct door *door, pid_t *pid, struct error *error)
 {
-    struct relay relay = { .listener = 3, .events = 4 };
+    struct relay relay = { .listener = 3, .events = 4, .most = connections_allowed() };
     if (!parse_door(door, &relay))
         return error_set(error, ERROR_USAGE, "the door %.63s:%u is no IP address and port", door->host, door->port);
     int ends[2];
@@ -253,9 +263,10 @@ bool door_relay_start(int listener, const struct door *door, pid_t *pid, struct 
     if (child < 0)
         return error_system(error, "can't start the door's relay");
     if (child == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
+        /* Only its parent ends it: keys of a terminal that it shares with the caller are the caller's business. */
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
         close(ours);
         process_die_with_parent(theirs);
         if (!shut_in(listener, theirs) || send(5, "1", 1, MSG_NOSIGNAL) != 1)

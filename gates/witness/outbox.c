@@ -89,15 +89,27 @@ bool outbox_wants(const struct outbox *outbox, uint16_t watch, enum witness_kind
     return watch < outbox->watch_count && outbox->said[watch][kind_index(kind)][point][by_tuple] < OUTBOX_REPEATS;
 }
 
+/* Two principals may share a tuple, and a control is the border between them: what was said of a tuple before it may be said
+ * again after it, or the second one's packets would pass unsaid. */
+static void forget_tuples(struct outbox *outbox)
+{
+    for (size_t watch = 0; watch < outbox->watch_count; watch++)
+        for (size_t kind = 0; kind < WITNESS_KINDS; kind++)
+            for (size_t point = 0; point < POINTS; point++)
+                outbox->said[watch][kind][point][true] = 0;
+}
+
 void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple,
                 const char *at, const char *peer)
 {
     if (!outbox_wants(outbox, watch, kind, point, by_tuple))
         return;
     outbox->said[watch][kind_index(kind)][point][by_tuple]++;
-    if (outbox->watches[watch].control)
+    if (outbox->watches[watch].control) {
         outbox->controls_heard |= (unsigned)kind;
-    else if (outbox->fault == WITNESS_FAULT_DIES)
+        if (!by_tuple)
+            forget_tuples(outbox);
+    } else if (outbox->fault == WITNESS_FAULT_DIES)
         _exit(1);
     struct witness_message message = { .event = WITNESS_HIT,
                                        .watch = watch,

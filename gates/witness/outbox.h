@@ -2,7 +2,8 @@
  * What the witness process says, in the order in which it heard it. Messages wait in a bounded queue while
  * the channel is full, so that nothing in the process ever blocks on the parent; a queue that overflows is
  * itself reported. Of the same hit (watch, witness, point, by nonce or tuple) only the first OUTBOX_REPEATS
- * are said: a flood must not drown the rest.
+ * are said: a flood must not drown the rest. A control heard makes tuples count anew: it is the border between two
+ * principals that may share one.
  */
 #ifndef GATES_WITNESS_OUTBOX_H
 #define GATES_WITNESS_OUTBOX_H

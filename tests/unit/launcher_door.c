@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "../../launcher/door_relay.h"
@@ -212,5 +213,17 @@ Test(launcher_door, the_relay_holds_two_descriptors_and_is_jailed)
         pclose(list);
         cr_expect_str_eq(text, "3 4 ");
     }
+    close_world(&world);
+}
+
+Test(launcher_door, keys_pressed_for_the_caller_do_not_end_the_relay)
+{
+    static const int keys[] = { SIGINT, SIGQUIT, SIGTSTP, SIGHUP, SIGTERM };
+    struct world world = open_world(0);
+    char output[256];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        cr_assert_eq(kill(world.bottle->relay, keys[i]), 0);
+    dial(&world, PRINCIPAL_USER, NATIVE_DOOR_ADDRESS, NATIVE_DOOR_PORT, "2", output, sizeof output);
+    cr_expect_str_eq(output, "got 2");
     close_world(&world);
 }

@@ -61,6 +61,45 @@ Test(witness_quiet, housekeeping_and_controls_leave_nothing_unexplained)
     in_site(quiet);
 }
 
+/* Datagrams to the tuple, without a nonce: more than are told. */
+static void flood_tuple(struct test_site *site)
+{
+    for (int i = 0; i < 12; i++) {
+        int fd = site_connect(site, SOCK_DGRAM, 0, NULL, "9.9.9.9", 53000);
+        site_check(site, send(fd, "x", 1, 0) == 1, "send: %s", strerror(errno));
+        site_check_token(site, fd);
+        close(fd);
+    }
+}
+
+static void shared(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_UDP, "9.9.9.9", 53000);
+    site_watch(site, 1, true, TRANSPORT_TCP, "1.2.3.4", 5000);
+    site_start_witness(site);
+    flood_tuple(site);
+    send_control(site, 1, SOCK_STREAM, "1.2.3.4", 5000);
+    while (!site_was_heard(site, 1, WITNESS_CAPTURE, "wan0", "1.2.3.4:5000", false) && site_take_message(site))
+        ;
+    flood_tuple(site);
+    site_stop_witness(site);
+    unsigned before = 0, after = 0;
+    bool border = false;
+    for (size_t i = 0; i < site->message_count; i++) {
+        const struct witness_message *message = &site->messages[i];
+        border = border || (message->event == WITNESS_HIT && message->watch == 1 && message->kind == WITNESS_CAPTURE);
+        if (message->event == WITNESS_HIT && message->watch == 0 && message->by_tuple)
+            border ? after++ : before++;
+    }
+    site_check(site, before > 0 && before < 12, "%u of 12 packets to the tuple were told before the control", before);
+    site_check(site, after > 0 && after < 12, "%u of 12 packets to the tuple were told after the control", after);
+}
+
+Test(witness_quiet, a_target_that_two_principals_share_is_told_again_after_the_control_between_them)
+{
+    in_site(shared);
+}
+
 static void unplanned(struct test_site *site)
 {
     site_watch(site, 0, false, TRANSPORT_UDP, "9.9.9.9", 53);

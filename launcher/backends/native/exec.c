@@ -137,6 +137,8 @@ static _Noreturn void be_command(const struct bottle *bottle, char *const argv[]
     if (!take_principal(bottle, principal, &error) ||
         (native_fenced(bottle->without, FENCE_DESCRIPTORS) && !native_descriptors_close(channel, &error)))
         channel_fail(channel, &error);
+    /* Changing the uid resets both of these. */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     process_die_with_parent(channel);
     fill_environment(bottle, principal, streams->terminal, text, environment);
     environ = environment;
