@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import select
 import subprocess
 import tempfile
 
@@ -78,30 +79,32 @@ def children():
             for pid in (task / "children").read_text().split()}
 
 
+def reap_orphans(family):
+    """What the init of a machine does: a PID namespace can't end before the last zombie in it is reaped, in whatever order."""
+    while fresh := children() - family:
+        handles = {}
+        for pid in fresh:
+            try:
+                handles[os.pidfd_open(pid)] = pid
+            except ProcessLookupError:
+                continue
+        ended, _, _ = select.select(list(handles), [], [], BOUND)
+        for handle, pid in handles.items():
+            if handle in ended:
+                os.waitpid(pid, 0)
+            os.close(handle)
+        assert ended or not handles, f"processes {fresh} were left behind"
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     """Whatever a test did, no process, mount, interface or file of ours remains."""
     def look():
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
         interfaces = sorted(os.listdir("/sys/class/net"))
-        files = sorted(name for name in os.listdir("/tmp") if name.startswith("bottle"))
+        files = sorted(name for name in os.listdir("/tmp") if name.startswith("bottle-gate"))
         return mounts, interfaces, files
     before, family = look(), children()
     yield
-    while True:  # what was killed has to be reaped; what lives on makes waitpid hang, and the bound tells
-        fresh = children() - family
-        if not fresh:
-            break
-        for pid in fresh:
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
-                name = comm.read().strip()
-            handle = os.pidfd_open(pid)
-            import select
-            ended, _, _ = select.select([handle], [], [], 10)
-            os.close(handle)
-            assert ended, f"the process {name} ({pid}) was left behind"
-            try:
-                os.waitpid(pid, 0)
-            except ChildProcessError:
-                pass
+    reap_orphans(family)
     assert look() == before

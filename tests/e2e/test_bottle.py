@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BOUND, children
+from conftest import BOUND, children, reap_orphans
 
 
 def read_until(descriptor, wanted, bound=BOUND):
@@ -219,18 +219,6 @@ def test_a_signal_ends_the_bottle_and_everything_in_it(account, number):
     process.send_signal(number)
     assert process.wait(BOUND) == 128 + number
     assert process.stdout.read() == b""  # everybody who held the other end is gone
-
-
-def reap_orphans(family):
-    """What the init of a machine does: a PID namespace can't end before the last zombie in it is reaped, in whatever order."""
-    while fresh := children() - family:
-        handles = {os.pidfd_open(pid): pid for pid in fresh}
-        ended, _, _ = select.select(list(handles), [], [], BOUND)
-        for handle, pid in handles.items():
-            if handle in ended:
-                os.waitpid(pid, 0)
-            os.close(handle)
-        assert ended, f"processes {fresh} were left behind"
 
 
 def test_a_killed_bottle_leaves_nothing(account):

@@ -19,7 +19,7 @@ static struct bottle *start_empty(void)
 Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_nothing_else)
 {
     struct bottle *bottle = start_empty();
-    char path[64], seen[256] = "";
+    char path[64], seen[1024] = "";
     struct dirent **entries;
     static const char *const directories[] = { "", "dev", "tmp" };
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -27,10 +27,9 @@ Test(launcher_native, an_empty_root_has_proc_null_and_a_temporary_directory_and_
         int count = scandir(path, &entries, NULL, alphasort);
         cr_assert_geq(count, 2, "%s: %s", path, strerror(errno));
         for (int j = 0; j < count; j++) {
-            if (entries[j]->d_name[0] != '.') {
-                strcat(seen, entries[j]->d_name);
-                strcat(seen, " ");
-            }
+            size_t used = strlen(seen);
+            if (entries[j]->d_name[0] != '.')
+                snprintf(seen + used, sizeof seen - used, "%.40s ", entries[j]->d_name);
             free(entries[j]);
         }
         free(entries);
