@@ -72,6 +72,8 @@ static enum account account_of(const struct findings *findings, uint16_t seq, en
         return ACCOUNT_HALF;
     if (result->state != PHASE_FINISHED || own->collection.state != STREAM_COMPLETE)
         return ACCOUNT_UNTRUSTED;
+    if (act->did.sent == 0 && errno_is_starved(act->did.error))
+        return ACCOUNT_STARVED;
     return errno_is_unsupported(act->did.error) ? ACCOUNT_UNSUPPORTED : ACCOUNT_TRIED;
 }
 

@@ -26,6 +26,8 @@ static enum reason find_gap_in_fenced_run(const struct evidence *evidence)
 {
     if (evidence->account == ACCOUNT_HALF)
         return REASON_HALF_RECORD;
+    if (evidence->account == ACCOUNT_STARVED)
+        return REASON_STARVED;
     if (evidence->account == ACCOUNT_UNTRUSTED)
         return REASON_UNTRUSTED_RECORD;
     if (evidence->account != ACCOUNT_TRIED && evidence->account != ACCOUNT_UNSUPPORTED)
@@ -117,6 +119,7 @@ const char *judge_reason_text(enum reason reason)
                                "records were forged.",
         [REASON_NO_RECORD] = "The probe left no record of this attempt, so it may never have been made.",
         [REASON_HALF_RECORD] = "The probe began this attempt and never said how it ended.",
+        [REASON_STARVED] = "The probe ran out of descriptors or memory and never made this attempt.",
         [REASON_UNTRUSTED_RECORD] = "The probe's records were cut off or do not add up.",
         [REASON_DOOR_BEFORE] = "The bottle did not reach its door before the attempts, so its network may have been "
                                "dead.",

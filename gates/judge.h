@@ -24,6 +24,7 @@ enum account {
     ACCOUNT_UNSUPPORTED, /* the same, with an errno that says that the kernel lacks the facility */
     ACCOUNT_HALF,        /* try without did */
     ACCOUNT_NONE,        /* no record */
+    ACCOUNT_STARVED,     /* the probe ran out of something before it could send: the attempt was not made */
     ACCOUNT_UNTRUSTED,   /* a stream that was cut, or ended without a good `bye` */
     ACCOUNTS
 };
@@ -54,6 +55,7 @@ enum reason {
     REASON_GATE_BROKEN,
     REASON_NO_RECORD,
     REASON_HALF_RECORD,
+    REASON_STARVED,
     REASON_UNTRUSTED_RECORD,
     REASON_DOOR_BEFORE,
     REASON_DOOR_AFTER,

@@ -72,12 +72,23 @@ int errno_value(const char *name)
     return (int)number;
 }
 
+static bool is_among(const char *const *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
 bool errno_is_unsupported(const char *name)
 {
     static const char *const unsupported[] = { "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "ENOSYS",
                                                "ENODEV" };
-    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
-        if (strcmp(unsupported[i], name) == 0)
-            return true;
-    return false;
+    return is_among(unsupported, sizeof unsupported / sizeof *unsupported, name);
+}
+
+bool errno_is_starved(const char *name)
+{
+    static const char *const starved[] = { "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EAGAIN" };
+    return is_among(starved, sizeof starved / sizeof *starved, name);
 }

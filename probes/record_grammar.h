@@ -85,4 +85,8 @@ int errno_value(const char *name);
  * ESOCKTNOSUPPORT, ENOSYS, ENODEV. */
 bool errno_is_unsupported(const char *name);
 
+/* True for the errno names that say "the prober has run out of something": EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN. An attempt that
+ * sent nothing for that reason was not made, and its silence means nothing. */
+bool errno_is_starved(const char *name);
+
 #endif

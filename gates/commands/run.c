@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../keep.h"
-#include "../site/site.h"
+#include "../preflight.h"
 #include "command.h"
 #include "run_settings.h"
 
@@ -76,7 +76,7 @@ static int report_on(const struct run *run, const struct run_settings *settings)
 static int execute(struct run_settings *settings)
 {
     struct error error = { 0 };
-    if (!settings->options.backend->preflight(&error) || !site_preflight(&error))
+    if (!preflight(settings->options.backend, &error))
         return interrupted_by != 0 ? die_of_signal(interrupted_by) : command_fail(&error);
     bool progress = isatty(STDERR_FILENO) && !settings->quiet;
     if (progress)

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../preflight.h"
 #include "../residue.h"
 #include "../run.h"
-#include "../site/site.h"
 #include "command.h"
 
 struct selftest_settings {
@@ -78,7 +78,7 @@ static int selftest_command(int argc, char **argv)
         return command_fail(&error);
     if (helped)
         return EXIT_PASS;
-    if (!native_backend.preflight(&error) || !site_preflight(&error))
+    if (!preflight(&native_backend, &error))
         return command_fail(&error);
     unsigned good = 0, made = 0;
     for (int fault = 0; fault < FAULTS; fault++)

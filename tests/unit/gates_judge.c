@@ -15,9 +15,8 @@
 static const int sightings[] = {
     SIGHTING_CAUGHT, SIGHTING_UNSUPPORTED, SIGHTING_MISSED, SIGHTING_SKIPPED, SIGHTING_UNKNOWN, SIGHTINGS, -1, INT_MAX
 };
-static const int accounts[] = {
-    ACCOUNT_TRIED, ACCOUNT_UNSUPPORTED, ACCOUNT_HALF, ACCOUNT_NONE, ACCOUNT_UNTRUSTED, ACCOUNTS, -1
-};
+static const int accounts[] = { ACCOUNT_TRIED,   ACCOUNT_UNSUPPORTED, ACCOUNT_HALF, ACCOUNT_NONE,
+                                ACCOUNT_STARVED, ACCOUNT_UNTRUSTED,   ACCOUNTS,     -1 };
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* The yes-or-no inputs, by name. */
@@ -47,7 +46,7 @@ static struct evidence make_evidence(int bare, int open, int account, unsigned f
 
 /* A row: letters of what each input may be, "*" for anything ("" is read as "*" too).
  *   sightings: C caught, U unsupported, M missed, S skipped, ? unknown or no such value
- *   accounts:  T tried, U unsupported, H half, X untrusted, 0 none or no such value
+ *   accounts:  T tried, U unsupported, H half, E starved, X untrusted, 0 none or no such value
  *   flags:     one letter each in the order of the enum above: y, n, or * */
 struct row {
     const char *account, *open, *bare, *flags;
@@ -67,6 +66,7 @@ static const struct row oracle[] = {
 
     { "0", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_NO_RECORD },
     { "H", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_HALF_RECORD },
+    { "E", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_STARVED },
     { "X", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_UNTRUSTED_RECORD },
     { "*", "*", "*", "** n* *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_BEFORE },
     { "*", "*", "*", "** *n *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_AFTER },
@@ -90,7 +90,7 @@ static char sighting_letter(int sighting)
 
 static char account_letter(int account)
 {
-    return account >= 0 && account < ACCOUNTS ? "TUH0X"[account] : '0';
+    return account >= 0 && account < ACCOUNTS ? "TUH0EX"[account] : '0';
 }
 
 static bool fits(const char *letters, char letter)
@@ -179,7 +179,7 @@ Test(judge, agrees_with_the_table_for_every_combination_and_reaches_every_reason
 /* Everything that can be taken away; the rest of the evidence stays. */
 static void less_is_never_blocked(int bare, int open, int account, unsigned flags)
 {
-    static const int lesser_accounts[] = { ACCOUNT_HALF, ACCOUNT_NONE, ACCOUNT_UNTRUSTED };
+    static const int lesser_accounts[] = { ACCOUNT_HALF, ACCOUNT_NONE, ACCOUNT_STARVED, ACCOUNT_UNTRUSTED };
     static const unsigned needed[] = { DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3, OPENED };
     static const unsigned declared[] = { OUTSIDE, STRUCTURAL };
     for (size_t i = 0; i < COUNT(lesser_accounts); i++)

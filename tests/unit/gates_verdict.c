@@ -211,6 +211,11 @@ static void open_died(void)
     run->phases[PHASE_OPEN].state = PHASE_RUNNING;
 }
 
+static void starved(void)
+{
+    strcpy(root(PHASE_FENCED)->collection.acts[SEQ].did.error, "EMFILE");
+}
+
 static const struct {
     const char *name;
     void (*make)(void);
@@ -227,6 +232,7 @@ static const struct {
     { "a silent stream", stream_silent, RUN_INCONCLUSIVE },
     { "an act not done", act_not_done, RUN_INCONCLUSIVE },
     { "an act not tried", act_not_tried, RUN_INCONCLUSIVE },
+    { "a probe out of descriptors", starved, RUN_INCONCLUSIVE },
     { "unexplained packets", strays, RUN_INCONCLUSIVE },
     { "nothing caught in open", open_missed, RUN_INCONCLUSIVE },
     { "nothing caught anywhere", both_missed, RUN_INCONCLUSIVE },

@@ -194,3 +194,13 @@ Test(errno_names, tell_a_missing_facility_from_a_refusal)
     for (size_t i = 0; i < sizeof refusal / sizeof *refusal; i++)
         cr_expect_not(errno_is_unsupported(refusal[i]), "%s", refusal[i]);
 }
+
+Test(errno_names, tell_a_prober_that_ran_out_of_something_from_a_refusal)
+{
+    static const char *const starved[] = { "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EAGAIN" };
+    static const char *const other[] = { "", "EPERM", "EACCES", "ENETUNREACH", "ETIMEDOUT", "EAFNOSUPPORT" };
+    for (size_t i = 0; i < sizeof starved / sizeof *starved; i++)
+        cr_expect(errno_is_starved(starved[i]) && errno_value(starved[i]) != 0, "%s", starved[i]);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        cr_expect_not(errno_is_starved(other[i]), "%s", other[i]);
+}

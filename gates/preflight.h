@@ -1,0 +1,14 @@
+/* Can this host make a run with this backend? What every command asks before it starts one. */
+#ifndef GATES_PREFLIGHT_H
+#define GATES_PREFLIGHT_H
+
+#include "../launcher/backend.h"
+
+/* Descriptors that a run needs; the soft limit is raised to DESCRIPTORS_WANTED where the hard one allows it. */
+#define DESCRIPTORS_NEEDED 128
+#define DESCRIPTORS_WANTED 4096
+
+/* True if it can. Else `error` (ERROR_HOST) names what is missing and the exact command or setting that mends it. */
+bool preflight(const struct backend *backend, struct error *error);
+
+#endif
