@@ -48,6 +48,8 @@ static bool parse_door(const char *text, struct door *door, struct error *error)
         return error_set(error, ERROR_USAGE, "--door %.64s: not HOST:PORT, as 10.0.0.1:8080 or [fd00::1]:8080", text);
     memcpy(door->host, host, length);
     door->host[length] = '\0';
+    if (strcmp(door->host, "localhost") == 0)
+        snprintf(door->host, sizeof door->host, "127.0.0.1");
     if (inet_pton(bracketed ? AF_INET6 : AF_INET, door->host, address) != 1)
         return error_set(error, ERROR_USAGE, "--door %.64s: the host must be an IP address", text);
     door->port = (uint16_t)port;

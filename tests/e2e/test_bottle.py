@@ -195,6 +195,7 @@ def test_the_door_is_reached_and_what_is_behind_it_only_through_it(account, side
     result = account.run("bottle", "run", "--door", f"{host}:{port}", "bash", "-c", inside)
     assert result.stdout == "olleh\n"
     if host == "127.0.0.1":
+        assert account.run("bottle", "run", "--door", f"localhost:{port}", "bash", "-c", inside).stdout == "olleh\n"
         beside = account.run("bottle", "run", "--door", f"{host}:{port}", "bash", "-c", DIAL % (host, port))
         assert beside.stdout == "" and "refused" in beside.stderr
         without = account.run("bottle", "run", "--without", "network", "bash", "-c", DIAL % (host, port))
