@@ -114,6 +114,6 @@ const struct command command_run = {
                "or preflight.\n"
                "Interrupted by a signal it tears everything down, gives no verdict, and ends by that signal.",
     .options = run_option_table,
-    .option_count = sizeof(struct command_option[11]) / sizeof(struct command_option),
+    .option_count = RUN_OPTIONS,
     .run = run_command,
 };

@@ -114,7 +114,7 @@ static bool take_quiet(void *settings, const char *argument, struct error *error
     return true;
 }
 
-const struct command_option run_option_table[] = {
+const struct command_option run_option_table[RUN_OPTIONS] = {
     { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)", take_backend },
     { "site", 0, "KIND", "the network world around the bottle: sealed (default)", take_site },
     { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
@@ -128,7 +128,6 @@ const struct command_option run_option_table[] = {
     { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
     { "quiet", 'q', NULL, "show the verdict only", take_quiet },
 };
-const size_t run_option_count = sizeof run_option_table / sizeof *run_option_table;
 
 void run_settings_defaults(struct run_settings *settings)
 {

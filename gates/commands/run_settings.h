@@ -14,8 +14,8 @@ struct run_settings {
     bool keep, verbose, quiet;
 };
 
-extern const struct command_option run_option_table[];
-extern const size_t run_option_count;
+#define RUN_OPTIONS 11
+extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */
 void run_settings_defaults(struct run_settings *settings);

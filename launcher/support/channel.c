@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,25 @@ bool channel_open(int ends[2], struct error *error)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return error_system(error, "can't make a socket pair");
     return true;
+}
+
+pid_t channel_fork(int *end, struct error *error)
+{
+    int ends[2];
+    if (!channel_open(ends, error))
+        return -1;
+    pid_t helper = fork();
+    if (helper < 0)
+        error_system(error, "can't start a helper");
+    *end = ends[helper == 0];
+    close(ends[helper != 0]);
+    if (helper < 0)
+        close(*end);
+    if (helper == 0) {
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        process_die_with_parent(*end);
+    }
+    return helper;
 }
 
 bool channel_send(int end, const struct channel_message *message, int descriptor)

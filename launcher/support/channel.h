@@ -22,6 +22,10 @@ struct channel_message {
 /* Makes both ends, closed on exec. */
 bool channel_open(int ends[2], struct error *error);
 
+/* Forks a helper with a channel between: 0 in the helper, its pid in the caller, -1 with `error` filled. *end is each one's own
+ * end, closed on exec. The helper can't be looked into, and ends with the caller. */
+pid_t channel_fork(int *end, struct error *error);
+
 /* Sends a message, with `descriptor` if that is not negative. */
 bool channel_send(int end, const struct channel_message *message, int descriptor);
 

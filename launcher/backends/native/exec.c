@@ -150,8 +150,6 @@ static _Noreturn void be_helper(const struct bottle *bottle, char *const argv[],
                                 const struct exec_streams *streams, int channel)
 {
     struct error error = { 0 };
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    process_die_with_parent(channel);
     if (!native_enter(bottle, &error))
         channel_fail(channel, &error);
     pid_t command = namespaces_fork(CLONE_PARENT, &error);
@@ -181,28 +179,22 @@ static void prune(struct bottle *bottle)
 bool native_exec(struct bottle *bottle, char *const argv[], enum principal principal,
                  const struct exec_streams *streams, pid_t *pid, struct error *error)
 {
-    int ends[2];
     prune(bottle);
     if (bottle->command_count == NATIVE_COMMANDS)
         return error_set(error, ERROR_USAGE, "a bottle runs at most %d commands at once", NATIVE_COMMANDS);
-    if (!channel_open(ends, error))
-        return false;
-    cleanup_close int ours = ends[0], theirs = ends[1];
-    pid_t helper = fork();
+    cleanup_close int channel = -1;
+    pid_t helper = channel_fork(&channel, error);
     if (helper < 0)
-        return error_system(error, "can't start a helper");
-    if (helper == 0) {
-        close(ours);
-        be_helper(bottle, argv, principal, streams, theirs);
-    }
-    cleanup_close_fd(&theirs);
+        return false;
+    if (helper == 0)
+        be_helper(bottle, argv, principal, streams, channel);
 
     uint64_t deadline = clock_microseconds() + EXEC_MICROSECONDS;
     struct error failure = { 0 };
     pid_t command = 0;
     for (;;) {
         struct channel_message message = { .kind = -1 };
-        enum channel_result result = channel_receive(ours, &message, NULL, deadline, &failure);
+        enum channel_result result = channel_receive(channel, &message, NULL, deadline, &failure);
         if (result == CHANNEL_CLOSED || (result == CHANNEL_FAILED && message.kind != CHANNEL_ERROR))
             break;
         if (result == CHANNEL_MESSAGE)

@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,25 +62,19 @@ bool native_put(struct bottle *bottle, const char *name, int source, mode_t mode
     if (remember && bottle->file_count == NATIVE_FILES)
         return error_set(error, ERROR_USAGE, "at most %d files can be put into a bottle without its own /tmp",
                          NATIVE_FILES);
-    int ends[2];
-    if (!channel_open(ends, error))
-        return false;
-    cleanup_close int ours = ends[0], theirs = ends[1];
-    pid_t helper = fork();
+    cleanup_close int channel = -1;
+    pid_t helper = channel_fork(&channel, error);
     if (helper < 0)
-        return error_system(error, "can't start a helper");
+        return false;
     if (helper == 0) {
         struct error failure = { 0 };
-        close(ours);
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        process_die_with_parent(theirs);
         if (!write_file(bottle, name, source, mode, &failure))
-            channel_fail(theirs, &failure);
+            channel_fail(channel, &failure);
         _exit(0);
     }
-    cleanup_close_fd(&theirs);
     struct channel_message message;
-    enum channel_result result = channel_receive(ours, &message, NULL, clock_microseconds() + PUT_MICROSECONDS, error);
+    enum channel_result result =
+        channel_receive(channel, &message, NULL, clock_microseconds() + PUT_MICROSECONDS, error);
     int status = -1;
     if (result != CHANNEL_CLOSED || !process_wait(helper, clock_microseconds() + PUT_MICROSECONDS, &status) ||
         status != 0) {

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../../support/channel.h"
@@ -37,27 +36,21 @@ static bool make(const struct bottle *bottle, enum principal principal, int chan
 
 bool native_open_terminal(struct bottle *bottle, enum principal principal, int *master, int *slave, struct error *error)
 {
-    int ends[2], descriptors[2] = { -1, -1 };
-    if (!channel_open(ends, error))
-        return false;
-    cleanup_close int ours = ends[0], theirs = ends[1];
-    pid_t helper = fork();
+    int descriptors[2] = { -1, -1 };
+    cleanup_close int channel = -1;
+    pid_t helper = channel_fork(&channel, error);
     if (helper < 0)
-        return error_system(error, "can't start a helper");
+        return false;
     if (helper == 0) {
         struct error failure = { 0 };
-        close(ours);
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        process_die_with_parent(theirs);
-        if (!make(bottle, principal, theirs, &failure))
-            channel_fail(theirs, &failure);
+        if (!make(bottle, principal, channel, &failure))
+            channel_fail(channel, &failure);
         _exit(0);
     }
-    cleanup_close_fd(&theirs);
     uint64_t deadline = clock_microseconds() + TERMINAL_MICROSECONDS;
     for (int i = 0; i < 2; i++) {
         struct channel_message message;
-        if (channel_receive(ours, &message, &descriptors[i], deadline, error) != CHANNEL_MESSAGE)
+        if (channel_receive(channel, &message, &descriptors[i], deadline, error) != CHANNEL_MESSAGE)
             break;
     }
     process_kill(helper);
