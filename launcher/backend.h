@@ -60,6 +60,8 @@ struct backend {
     const struct fence *fences;
     size_t fence_count;
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
+    const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
+                                * that have no address of their own */
     unsigned drain_milliseconds;    /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
@@ -86,6 +88,9 @@ struct backend {
      * relays on the master and gives the slave to exec. NULL for a backend that has none. */
     bool (*open_terminal)(struct bottle *bottle, enum principal principal, int *master, int *slave,
                           struct error *error);
+
+    /* The uid that a principal of this bottle has on the host (in the caller's user namespace). */
+    bool (*host_uid)(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 
     bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 

@@ -9,9 +9,10 @@
  * for all of them together. repeats: how often a datagram is sent. door host: IP literal, or - for a plan
  * without a door. first, last: the challenges (32 hex digits each) of the door round trips that stand before
  * and after the attempts. seq: 1, 2, 3, ... id: BG-nnn. mechanism: see vectors.h. address: IP literal (IPv6
- * may end in %scope), @resolver:LITERAL (DNS mechanisms only: the first nameserver of the literal's family in
- * the bottle's own /etc/resolv.conf, else the literal), @abstract:NAME or @path:/NAME, where NAME has no
- * space (address.h). port: 0 exactly for ICMP and Unix. mask, masked nonce: 32 hex digits each; the nonce is
+ * may end in %scope), @resolver:LITERAL or @route:LITERAL (TCP and UDP mechanisms), a literal with /NAME (DNS
+ * mechanisms only), @abstract:NAME or @path:/NAME (Unix), @vsock:1:PORT, @inherited: all as address.h has them, each
+ * for its mechanisms only; a sweep takes a plain literal. port: 0 exactly for ICMP, GROUP, Unix, vsock and inherited; for a
+ * sweep the number of ports, of which 65535 are all of them, and fewer a choice that the nonce makes. mask, masked nonce: 32 hex digits each; the nonce is
  * their XOR, so that no spelling of a nonce lies in a bottle's file system or passes over a management
  * channel; a mask of zeroes is refused. A plan without a door has door port 0, and a plan has at least one
  * attempt.

@@ -12,7 +12,7 @@
  * last; their id is "door". A plan without a door has no door acts: its acts are 1..count. kernel release: at
  * most 64 bytes of [A-Za-z0-9._+~-], other bytes as `_`, - where unknown. boot id: 36 bytes [0-9a-f-], or -
  * where it can't be read. probe digest: SHA-256, hex, of /proc/self/exe, or -. `try` ascends. stage: one of
- * the names below. proof: what the other end returned that only it could know, 1 to 64 lower-case hex digits.
+ * the names below. For a sweep, bytes sent counts the ports that it is done with: tried, or left out because the door is there. proof: what the other end returned that only it could know, 1 to 64 lower-case hex digits.
  */
 #ifndef PROBES_RECORD_GRAMMAR_H
 #define PROBES_RECORD_GRAMMAR_H

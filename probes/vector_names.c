@@ -19,6 +19,30 @@ static const struct {
     [MECHANISM_ICMP_ECHO] = { "icmp-echo", TRANSPORT_ICMP },
     [MECHANISM_UNIX_STREAM] = { "unix-stream", TRANSPORT_UNIX },
     [MECHANISM_UNIX_DGRAM] = { "unix-dgram", TRANSPORT_UNIX },
+    [MECHANISM_UDP_BROADCAST] = { "udp-broadcast", TRANSPORT_UDP },
+    [MECHANISM_MULTICAST_JOIN] = { "multicast-join", TRANSPORT_GROUP },
+    [MECHANISM_MPTCP] = { "mptcp", TRANSPORT_TCP },
+    [MECHANISM_TCP_FASTOPEN] = { "tcp-fastopen", TRANSPORT_TCP },
+    [MECHANISM_TCP_SYN] = { "tcp-syn", TRANSPORT_TCP },
+    [MECHANISM_DNS_TXT] = { "dns-txt", TRANSPORT_UDP },
+    [MECHANISM_DNS_NULL] = { "dns-null", TRANSPORT_UDP },
+    [MECHANISM_DNS_EDNS] = { "dns-edns", TRANSPORT_UDP },
+    [MECHANISM_DNS_QUESTIONS] = { "dns-questions", TRANSPORT_UDP },
+    [MECHANISM_DNS_CASE] = { "dns-case", TRANSPORT_UDP },
+    [MECHANISM_INHERITED] = { "inherited", TRANSPORT_DESCRIPTOR },
+    [MECHANISM_VSOCK] = { "vsock", TRANSPORT_VSOCK },
+    [MECHANISM_SWEEP_TCP] = { "sweep-tcp", TRANSPORT_TCP },
+    [MECHANISM_SWEEP_UDP] = { "sweep-udp", TRANSPORT_UDP },
+};
+
+static const char *const transport_words[TRANSPORTS] = {
+    [TRANSPORT_TCP] = "tcp",
+    [TRANSPORT_UDP] = "udp",
+    [TRANSPORT_ICMP] = "icmp",
+    [TRANSPORT_UNIX] = "unix",
+    [TRANSPORT_GROUP] = "group",
+    [TRANSPORT_VSOCK] = "vsock",
+    [TRANSPORT_DESCRIPTOR] = "descriptor",
 };
 
 static const char *const family_words[FAMILIES] = {
@@ -27,7 +51,8 @@ static const char *const family_words[FAMILIES] = {
 };
 
 static const char *const witness_words[WITNESS_KINDS] = {
-    "capture", "tcp", "udp", "dns-udp", "dns-tcp", "icmp", "unix-abstract", "unix-path",
+    "capture",   "tcp", "udp",        "dns-udp", "dns-tcp", "icmp",    "unix-abstract",
+    "unix-path", "syn", "descriptor", "vsock",   "peer",    "sockets",
 };
 
 const char *mechanism_name(enum mechanism mechanism)
@@ -49,6 +74,11 @@ bool mechanism_find(const char *name, enum mechanism *mechanism)
 enum transport mechanism_transport(enum mechanism mechanism)
 {
     return mechanism_words[mechanism].transport;
+}
+
+const char *transport_name(enum transport transport)
+{
+    return (unsigned)transport < TRANSPORTS ? transport_words[transport] : "?";
 }
 
 const char *vector_family_name(enum vector_family family)

@@ -55,15 +55,38 @@ struct tuple {
 
 #define WATCHES_MAX 2048
 
+/* The ports at which a sweep was seen, as a set of bits, in memory shared with whoever started the witness. */
+struct swept_ports {
+    uint32_t count;
+    uint16_t first; /* the first that was seen */
+    uint8_t ports[65536 / 8];
+};
+#define SWEEPS_MAX 8 /* TCP and UDP, IPv4 and IPv6, two principals */
+
 /* Something to watch for. Its index in the table is what hits name. Several watches may share a tuple (two
  * principals, several control rounds): a tuple hit then names the first attempt of them. Controls are watched
  * by nonce; their tuple serves only to explain their packets, so it must not be an attempt's: a bare SYN of
  * the control would be that attempt's hit. */
 struct watch {
     bool control;
+    bool mp_capable; /* a SYN to its tuple with the option MP_CAPABLE is heard as `syn` */
     uint8_t nonce[NONCE_BYTES];
-    struct tuple tuple;
+    struct tuple tuple; /* an unspecified address (all zeroes) stands for any address of the family */
+    /* A sweep: what comes from these two ports (of the tuple's family and transport), wherever it goes, is its own, and
+     * so is its nonce; the destination's port is noted in sweeps[sweep]. The tuple itself is not looked at. */
+    bool is_sweep;
+    uint8_t sweep; /* below SWEEPS_MAX */
+    uint16_t sweep_source[2];
 };
+
+/* A stream that the witness reads from its start: the other end of a planted descriptor, or what the listener of a second
+ * bottle repeats. Its end is no event. */
+struct held_stream {
+    int fd; /* borrowed; -1: none */
+    enum witness_kind kind;
+    const char *at; /* how hits name it, at most 71 bytes */
+};
+#define HELD_MAX 4
 
 /* Faults that `bottle-gate selftest` makes; 0 in every real run. */
 enum witness_fault {
@@ -80,6 +103,11 @@ struct witness_setup {
     bool ipv6;                         /* false where the kernel has none: no IPv6 listener is opened */
     const char *const *abstract_names; /* NULL-ended; each gets a stream and a datagram listener ("NAME", "NAME.d") */
     const char *path_directory;        /* where the path listeners are bound: DIR/stream, DIR/dgram */
+    const char *const
+        *paths; /* NULL, or NULL-ended: more stream listeners, mode 0666, directories made where missing */
+    struct held_stream held[HELD_MAX]; /* fd 0 is none, too: a setup that is all zeroes holds nothing */
+    uint32_t vsock_port;               /* of context 1; 0: no vsock listener */
+    struct swept_ports *sweeps;        /* SWEEPS_MAX of them, shared (mmap), all zeroes; NULL: no sweep is watched */
     uint8_t door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
     uint8_t token[16];    /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;
@@ -100,7 +128,7 @@ struct witness_message {
     uint16_t watch;         /* HIT: index */
     bool by_tuple;          /* HIT: no nonce, only the destination */
     enum witness_kind kind; /* HIT: who heard it */
-    char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix": where */
+    char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix", "held", "vsock": where */
     char at[72];            /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path;
                     * "" where the kernel doesn't tell (a redirected datagram without ctnetlink) */
     char peer[72];          /* source, or "" */
