@@ -20,21 +20,36 @@
 #define REPEATS_MOST  9
 #define FIELDS_MAX    11
 
+static bool is_dns(enum mechanism mechanism)
+{
+    return mechanism == MECHANISM_DNS_UDP || mechanism == MECHANISM_DNS_TCP ||
+           (mechanism >= MECHANISM_DNS_TXT && mechanism <= MECHANISM_DNS_CASE);
+}
+
 /* Whether a mechanism can be tried at this address and port at all. */
 static bool target_fits(enum mechanism mechanism, const char *text, size_t size, uint64_t port)
 {
     struct address address;
-    if (!address_parse(text, size, &address))
+    if (!address_parse(text, size, &address) || (address.parent[0] != '\0' && !is_dns(mechanism)))
         return false;
-    bool dns = mechanism == MECHANISM_DNS_UDP || mechanism == MECHANISM_DNS_TCP;
+    bool ip = address.kind == ADDRESS_IP;
     switch (mechanism_transport(mechanism)) {
     case TRANSPORT_UNIX:
         return address.family == AF_UNIX && port == 0;
     case TRANSPORT_ICMP:
-        return address.kind == ADDRESS_IP && port == 0;
+    case TRANSPORT_GROUP:
+        return ip && port == 0;
+    case TRANSPORT_VSOCK:
+        return address.kind == ADDRESS_VSOCK && port == 0;
+    case TRANSPORT_DESCRIPTOR:
+        return address.kind == ADDRESS_INHERITED && port == 0;
     case TRANSPORT_TCP:
     case TRANSPORT_UDP:
-        return (address.kind == ADDRESS_IP || (dns && address.kind == ADDRESS_RESOLVER)) && port != 0;
+        if (mechanism == MECHANISM_SWEEP_TCP || mechanism == MECHANISM_SWEEP_UDP)
+            return ip && address.scope[0] == '\0' && port != 0;
+        return (ip || address.kind == ADDRESS_RESOLVER || address.kind == ADDRESS_ROUTE) && port != 0;
+    case TRANSPORTS:
+        break;
     }
     return false;
 }
@@ -42,7 +57,8 @@ static bool target_fits(enum mechanism mechanism, const char *text, size_t size,
 static bool host_is_literal(const char *text, size_t size)
 {
     struct address address;
-    return address_parse(text, size, &address) && address.kind == ADDRESS_IP;
+    return address_parse(text, size, &address) && address.kind == ADDRESS_IP && address.parent[0] == '\0' &&
+           strcmp(address.scope, "*") != 0;
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
