@@ -7,40 +7,58 @@
 
 #include "../probes/encode.h"
 
-static const struct principal_result *principal_of(const struct findings *findings, enum phase_kind phase,
-                                                   enum principal principal)
+/* The session in which the attempt was to be made, and its number there. */
+static const struct part_result *part_of(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                                         enum principal principal, uint16_t *own_seq)
 {
-    return &findings->phases[phase]->principals[principal];
+    enum plan_part part;
+    *own_seq = plan_seq_in_part(findings->plan, seq, &part);
+    return &findings->phases[phase]->parts[principal][part];
+}
+
+static bool token_came_back(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                            enum principal principal)
+{
+    uint16_t own_seq;
+    char token[33];
+    const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
+    const struct collected_act *act = &own->collection.acts[own_seq];
+    encode_hex(findings->phases[phase]->token, sizeof findings->phases[phase]->token, token);
+    return own->ran && act->done && strcmp(act->did.proof, token) == 0;
 }
 
 bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq, enum principal principal)
 {
     const struct phase_result *result = findings->phases[phase];
     size_t watch = plan_watch_index(findings->plan, seq, principal);
+    unsigned proof = findings->plan->attempts[seq - 1].vector->proof;
+    bool heard = false, heard_that_way = false;
     for (size_t i = 0; i < result->hit_count; i++)
-        if (result->hits[i].watch == watch)
-            return true;
-    char token[33];
-    encode_hex(result->token, sizeof result->token, token);
-    const struct collected_act *act = &result->principals[principal].collection.acts[seq];
-    return result->principals[principal].ran && act->done && strcmp(act->did.proof, token) == 0;
+        if (result->hits[i].watch == watch) {
+            heard = true;
+            heard_that_way = heard_that_way || (result->hits[i].kind & proof) != 0;
+        }
+    /* Whatever gets out of the fenced bottle has got out. Where the attempt shows that the way exists, it must have gone
+     * that way: a multipath socket that fell back to plain TCP shows nothing. */
+    if (phase != PHASE_FENCED && proof != 0)
+        return heard_that_way;
+    return heard || token_came_back(findings, phase, seq, principal);
 }
 
 /* What the probe's greeting says of itself, against what was started: another probe, principal or kernel is a
  * forgery. */
-static bool greeting_fits(const struct findings *findings, enum phase_kind phase, enum principal principal)
+static bool greeting_fits(const struct findings *findings, const struct collection *collection,
+                          enum principal principal)
 {
-    const struct collection *collection = &principal_of(findings, phase, principal)->collection;
     uint32_t uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
     return collection->uid == uid && strcmp(collection->digest, findings->probe_digest) == 0 &&
            (!findings->shares_kernel || strcmp(collection->kernel, findings->kernel) == 0);
 }
 
-static bool controls_good(const struct phase_result *result, enum principal principal)
+static bool controls_good(const struct phase_result *result, const struct part_result *own)
 {
-    const struct principal_result *own = &result->principals[principal];
-    return result->control_before && own->control_during && own->control_after && result->control_final &&
-           own->door_before && own->door_after;
+    return result->peer_good && result->control_before && own->control_during && own->control_after &&
+           result->control_final && own->door_before && own->door_after;
 }
 
 enum sighting evidence_sighting(const struct findings *findings, enum phase_kind phase, uint16_t seq,
@@ -51,30 +69,41 @@ enum sighting evidence_sighting(const struct findings *findings, enum phase_kind
         return SIGHTING_SKIPPED;
     if (evidence_caught(findings, phase, seq, principal))
         return SIGHTING_CAUGHT;
-    const struct principal_result *own = &result->principals[principal];
+    uint16_t own_seq;
+    const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
     if (result->state != PHASE_FINISHED || !own->ran || own->collection.state != STREAM_COMPLETE ||
-        !greeting_fits(findings, phase, principal) || !controls_good(result, principal))
+        !greeting_fits(findings, &own->collection, principal) || !controls_good(result, own))
         return SIGHTING_UNKNOWN;
-    const struct collected_act *act = &own->collection.acts[seq];
+    const struct collected_act *act = &own->collection.acts[own_seq];
     if (!act->tried || !act->done)
         return SIGHTING_UNKNOWN;
     return errno_is_unsupported(act->did.error) ? SIGHTING_UNSUPPORTED : SIGHTING_MISSED;
 }
 
+/* A sweep that didn't come to its end has not tried what it says. */
+static bool is_whole(const struct findings *findings, uint16_t seq, const struct collected_act *act)
+{
+    const struct run_attempt *attempt = &findings->plan->attempts[seq - 1];
+    return !plan_is_sweep(attempt) || act->did.sent >= findings->phases[PHASE_FENCED]->sweep_ports;
+}
+
 static enum account account_of(const struct findings *findings, uint16_t seq, enum principal principal)
 {
+    uint16_t own_seq;
     const struct phase_result *result = findings->phases[PHASE_FENCED];
-    const struct principal_result *own = &result->principals[principal];
-    const struct collected_act *act = &own->collection.acts[seq];
+    const struct part_result *own = part_of(findings, PHASE_FENCED, seq, principal, &own_seq);
+    const struct collected_act *act = &own->collection.acts[own_seq];
     if (!own->ran || own->collection.state == STREAM_SILENT || !act->tried)
         return ACCOUNT_NONE;
     if (!act->done)
         return ACCOUNT_HALF;
     if (result->state != PHASE_FINISHED || own->collection.state != STREAM_COMPLETE)
         return ACCOUNT_UNTRUSTED;
+    if (errno_is_unsupported(act->did.error))
+        return ACCOUNT_UNSUPPORTED;
     if (act->did.sent == 0 && errno_is_starved(act->did.error))
         return ACCOUNT_STARVED;
-    return errno_is_unsupported(act->did.error) ? ACCOUNT_UNSUPPORTED : ACCOUNT_TRIED;
+    return is_whole(findings, seq, act) ? ACCOUNT_TRIED : ACCOUNT_HALF;
 }
 
 /* Did the open bottle leak, as this principal, what its backend says that it must? Every such vector that was
@@ -115,19 +144,19 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
             snprintf(text, size, "%s run: %s", name, result->broken_text);
             return text;
         }
-        for (int p = 0; p < PRINCIPALS; p++) {
-            const struct principal_result *own = &result->principals[p];
+        for (int i = 0; i < PRINCIPALS * PARTS; i++) {
+            enum principal principal = (enum principal)(i / PARTS);
+            const struct part_result *own = &result->parts[principal][i % PARTS];
             if (!own->ran)
                 continue;
             if (own->collection.state == STREAM_FORGED) {
                 snprintf(text, size, "%s run, %s: the probe's records can't be believed: %s", name,
-                         principal_name((enum principal)p), own->collection.problem);
+                         principal_name(principal), own->collection.problem);
                 return text;
             }
-            if (own->collection.state == STREAM_COMPLETE &&
-                !greeting_fits(findings, (enum phase_kind)k, (enum principal)p)) {
+            if (own->collection.state == STREAM_COMPLETE && !greeting_fits(findings, &own->collection, principal)) {
                 snprintf(text, size, "%s run, %s: another probe, uid or kernel than was started has answered", name,
-                         principal_name((enum principal)p));
+                         principal_name(principal));
                 return text;
             }
         }
@@ -138,7 +167,8 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
 void evidence_gather(const struct findings *findings, uint16_t seq, enum principal principal, struct evidence *evidence)
 {
     const struct phase_result *fenced = findings->phases[PHASE_FENCED];
-    const struct principal_result *own = &fenced->principals[principal];
+    uint16_t own_seq;
+    const struct part_result *own = part_of(findings, PHASE_FENCED, seq, principal, &own_seq);
     const struct run_attempt *attempt = &findings->plan->attempts[seq - 1];
     char text[200];
     *evidence = (struct evidence){
@@ -146,7 +176,7 @@ void evidence_gather(const struct findings *findings, uint16_t seq, enum princip
         .open = evidence_sighting(findings, PHASE_OPEN, seq, principal),
         .account = account_of(findings, seq, principal),
         .hit = evidence_caught(findings, PHASE_FENCED, seq, principal),
-        .witness_before = fenced->control_before,
+        .witness_before = fenced->control_before && fenced->peer_good,
         .witness_during = own->control_during,
         .witness_after = own->control_after && fenced->control_final,
         .door_before = own->door_before,

@@ -4,18 +4,19 @@
  */
 #include "hearing.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
 #include "phase.h"
 #include "session.h"
 
-#define CONTROL_DEADLINE_MICROSECONDS 8000000 /* a bound on hangs: controls are heard in milliseconds */
-#define STOP_DEADLINE_MICROSECONDS    20000000
+#define STOP_DEADLINE_MICROSECONDS 20000000
 
 void hearing_note_broken(struct hearing *hearing, const char *text)
 {
@@ -39,6 +40,19 @@ static uint16_t attribute(const struct hearing *hearing, const struct witness_me
     return memcmp(told, own, sizeof *own) == 0 ? (uint16_t)mine : message->watch;
 }
 
+static void take_control(struct hearing *hearing, const struct witness_message *message)
+{
+    if (message->by_tuple)
+        return;
+    if (message->watch >= hearing->peer_start) {
+        size_t control = message->watch - hearing->peer_start;
+        hearing->peer_heard[control / PEER_CONTROLS][control % PEER_CONTROLS] |= message->kind;
+    } else {
+        size_t control = message->watch - hearing->control_start, count = controls_count(hearing->setting);
+        hearing->heard[control / count][control % count] |= message->kind;
+    }
+}
+
 static void take_hit(struct hearing *hearing, const struct witness_message *message)
 {
     struct phase_result *result = hearing->result;
@@ -47,9 +61,7 @@ static void take_hit(struct hearing *hearing, const struct witness_message *mess
         return;
     }
     if (message->watch >= hearing->control_start) {
-        size_t control = message->watch - hearing->control_start, count = controls_count(hearing->options->ipv6);
-        if (!message->by_tuple)
-            hearing->heard[control / count][control % count] |= (uint8_t)message->kind;
+        take_control(hearing, message);
         return;
     }
     uint16_t watch = attribute(hearing, message);
@@ -72,8 +84,7 @@ static void take_hit(struct hearing *hearing, const struct witness_message *mess
         message->monotonic_microseconds > hearing->started ? message->monotonic_microseconds - hearing->started : 0;
 }
 
-/* Takes in one message. False once the witness has nothing more to say. */
-static bool take_message(struct hearing *hearing, const struct witness_message *message)
+bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
 {
     struct phase_result *result = hearing->result;
     char text[160];
@@ -105,7 +116,7 @@ static void drain_messages(struct hearing *hearing)
 {
     struct witness_message message;
     while (hearing->running && witness_next(&hearing->witness, &message, 0))
-        take_message(hearing, &message);
+        hearing_take_message(hearing, &message);
 }
 
 /* Takes messages in until `fd` is readable (-1: none) or the deadline passes. */
@@ -130,91 +141,57 @@ void hearing_finish_session(struct hearing *hearing, struct session *session, st
     session_finish(session, collection);
 }
 
-static bool round_heard(const struct hearing *hearing, enum control_round round, uint16_t *missing)
+/* A socket whose far end is the witness's: [1] is inherited by whoever is not careful. */
+static bool plant(struct hearing *hearing, struct error *error)
 {
-    uint16_t count = controls_count(hearing->options->ipv6);
-    for (uint16_t i = 0; i < count; i++) {
-        unsigned expected = controls_expected(i, hearing->options->ipv6);
-        if ((hearing->heard[round][i] & expected) != expected) {
-            *missing = i;
-            return false;
-        }
-    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hearing->planted) != 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hearing->peer) != 0 ||
+        fcntl(hearing->planted[1], F_SETFD, 0) != 0)
+        return error_system(error, "can't make the witnesses' sockets");
     return true;
 }
 
-static void note_missing_control(struct hearing *hearing, enum control_round round, uint16_t control)
+/* Names and paths at which something is planned to be tried. */
+static void list_sockets(const struct run_plan *plan, const char **names, const char **paths, size_t room)
 {
-    static const char *const when[] = { "before", "during", "during", "after", "after", "at the end of" };
-    unsigned deaf = controls_expected(control, hearing->options->ipv6) & ~(unsigned)hearing->heard[round][control];
-    char text[160];
-    const char *witness = witness_kind_name((enum witness_kind)(deaf & -deaf));
-    snprintf(text, sizeof text, "the %s witness did not hear its control (%s) %s the %s run", witness,
-             controls_name(control, hearing->options->ipv6), when[round], phase_name(hearing->options->kind));
-    if (hearing->result->control_missing[0] == '\0')
-        snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing, "%.95s", text);
-    hearing_note_broken(hearing, text);
-}
-
-/* One round of controls: sent by the probe from the host namespace, heard by every witness. A control that
- * was sent and not heard means a deaf witness: the gate is broken. One that could not be sent leaves the
- * round bad. */
-bool hearing_round(struct hearing *hearing, enum control_round round)
-{
-    const struct phase_options *options = hearing->options;
-    if (hearing->result->control_missing[0] != '\0')
-        return false; /* one deaf witness is enough: no use in waiting for it in every round */
-    cleanup_free struct probe_plan *plan = malloc(sizeof *plan);
-    cleanup_free struct collection *collection = malloc(sizeof *collection);
-    if (plan == NULL || collection == NULL)
-        return false;
-    controls_plan(options->plan, &hearing->watches[hearing->control_start], round, options->ipv6, plan);
-    plan->deadline_milliseconds = CONTROL_DEADLINE_MICROSECONDS / 1000;
-    struct session_place here = { .probe_path = options->probe_path };
-    struct session session;
-    struct error error = { 0 };
-    bool started = session_start(&session, &here, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
-    hearing_finish_session(hearing, &session, collection);
-    if (!started || collection->state != STREAM_COMPLETE) {
-        snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing,
-                 "controls were not sent: %.60s", started ? collection->problem : error.text);
-        return false;
+    size_t name_count = 0, path_count = 0;
+    names[name_count++] = CONTROL_ABSTRACT_NAME;
+    for (uint16_t i = 0; i < plan->count; i++) {
+        const struct run_attempt *attempt = &plan->attempts[i];
+        bool stream = attempt->target->mechanism == MECHANISM_UNIX_STREAM && !plan_is_for_peer(attempt);
+        if (stream && strncmp(attempt->address, "@abstract:", 10) == 0 && name_count + 1 < room)
+            names[name_count++] = attempt->address + 10;
+        if (stream && strncmp(attempt->address, "@path:", 6) == 0 && path_count + 1 < room)
+            paths[path_count++] = attempt->address + 6;
     }
-    uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
-    uint16_t missing = 0;
-    while (hearing->running && !round_heard(hearing, round, &missing) && clock_microseconds() < deadline) {
-        struct witness_message message;
-        if (witness_next(&hearing->witness, &message, deadline))
-            take_message(hearing, &message);
-    }
-    if (round_heard(hearing, round, &missing))
-        return true;
-    note_missing_control(hearing, round, missing);
-    return false;
+    names[name_count] = paths[path_count] = NULL;
 }
 
 bool hearing_start(struct hearing *hearing, const struct site *site, const struct secret *secret, struct error *error)
 {
     const struct phase_options *options = hearing->options;
     const struct run_plan *plan = options->plan;
+    hearing->setting = (struct controls_setting){ .ipv6 = options->ipv6, .vsock = options->vsock };
     hearing->control_start = (size_t)PRINCIPALS * plan->count;
-    hearing->watch_count = hearing->control_start + (size_t)ROUNDS * controls_count(options->ipv6);
+    hearing->peer_start = hearing->control_start + (size_t)ROUNDS * controls_count(hearing->setting);
+    hearing->watch_count = hearing->peer_start + PEER_ROUNDS * PEER_CONTROLS;
     hearing->watches = calloc(hearing->watch_count, sizeof *hearing->watches);
     if (hearing->watches == NULL)
         return error_set(error, ERROR_SYSTEM, "out of memory for the watches");
     if (!plan_watches(plan, secret, options->kind, hearing->watches, error) ||
-        !controls_watches(plan, secret, options->kind, options->ipv6, &hearing->watches[hearing->control_start], error))
+        !controls_watches(plan, secret, options->kind, hearing->setting, &hearing->watches[hearing->control_start],
+                          error) ||
+        !controls_peer_watches(plan, secret, options->kind, &hearing->watches[hearing->peer_start], error))
         return false;
     if (!secret_derive(secret, hearing->door_key, 32, "door|%d", (int)options->kind) ||
-        !secret_derive(secret, hearing->result->token, 16, "token|%d", (int)options->kind))
+        !secret_derive(secret, hearing->result->token, 16, "token|%d", (int)options->kind) ||
+        !plan_vsock_port(plan, secret, options->kind, &hearing->vsock_port))
         return error_set(error, ERROR_BROKEN, "can't derive the witnesses' keys");
+    if (!plant(hearing, error))
+        return false;
 
-    const char *names[16] = { CONTROL_ABSTRACT_NAME };
-    size_t name_count = 1;
-    for (uint16_t i = 0; i < plan->count; i++)
-        if (plan->attempts[i].target->mechanism == MECHANISM_UNIX_STREAM &&
-            strncmp(plan->attempts[i].address, "@abstract:", 10) == 0 && name_count < 15)
-            names[name_count++] = plan->attempts[i].address + 10;
+    const char *names[16], *paths[16];
+    list_sockets(plan, names, paths, 16);
     struct witness_setup setup = {
         .host_namespace = site->host_namespace,
         .world_namespace = site->world_namespace,
@@ -223,6 +200,11 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
         .ipv6 = options->ipv6,
         .abstract_names = names,
         .path_directory = SITE_SOCKETS,
+        .paths = paths,
+        .held = { { hearing->planted[0], WITNESS_DESCRIPTOR, "a planted descriptor" },
+                  { hearing->peer[0], WITNESS_PEER, "a second bottle" } },
+        .vsock_port = options->vsock ? hearing->vsock_port : 0,
+        .sweeps = hearing->result->sweeps,
     };
     memcpy(setup.door_key, hearing->door_key, sizeof setup.door_key);
     memcpy(setup.token, hearing->result->token, sizeof setup.token);
@@ -231,6 +213,8 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
     if (options->kind == PHASE_FENCED && options->fault == FAULT_DEAF_CAPTURE)
         setup.fault = WITNESS_FAULT_DEAF_CAPTURE;
     hearing->running = witness_start(&hearing->witness, &setup, error);
+    cleanup_close_fd(&hearing->planted[0]);
+    cleanup_close_fd(&hearing->peer[0]);
     return hearing->running;
 }
 
@@ -242,7 +226,7 @@ void hearing_stop(struct hearing *hearing)
         witness_ask_to_stop(&hearing->witness);
     while (hearing->running) {
         if (witness_next(&hearing->witness, &message, deadline))
-            take_message(hearing, &message);
+            hearing_take_message(hearing, &message);
         else if (clock_microseconds() >= deadline) {
             hearing_note_broken(hearing, "the witness process did not end when it was told to");
             return;
@@ -253,6 +237,10 @@ void hearing_stop(struct hearing *hearing)
 void hearing_end(struct hearing *hearing)
 {
     witness_end(&hearing->witness);
+    for (int i = 0; i < 2; i++) {
+        cleanup_close_fd(&hearing->planted[i]);
+        cleanup_close_fd(&hearing->peer[i]);
+    }
     free(hearing->watches);
     hearing->watches = NULL;
 }

@@ -23,13 +23,21 @@ struct hearing {
     struct witness witness;
     bool running;
     struct watch *watches;
-    size_t watch_count, control_start;   /* controls begin at this index */
-    uint8_t heard[ROUNDS][CONTROLS_MAX]; /* witness bits */
+    size_t watch_count, control_start, peer_start; /* controls, and those of the peer, begin at these indices */
+    unsigned heard[ROUNDS][CONTROLS_MAX];          /* witness bits */
+    unsigned peer_heard[PEER_ROUNDS][PEER_CONTROLS];
+    struct controls_setting setting;
+    uint32_t vsock_port;
+    int planted[2]; /* the witness's end, and the one that is left open for whoever inherits it */
+    int peer[2];    /* the witness's end, and the one that the peer writes to */
 };
 
 /* Derives all nonces and keys of the phase and starts the witness process in the site. `options`, `result` and `started` are
  * set by the caller before. */
 bool hearing_start(struct hearing *hearing, const struct site *site, const struct secret *secret, struct error *error);
+
+/* Takes in one message. False once the witness has nothing more to say. */
+bool hearing_take_message(struct hearing *hearing, const struct witness_message *message);
 
 /* Takes messages in until `fd` is readable (-1: none) or the deadline (CLOCK_MONOTONIC, microseconds) passes. */
 void hearing_pump(struct hearing *hearing, int fd, uint64_t deadline);
@@ -40,6 +48,9 @@ void hearing_finish_session(struct hearing *hearing, struct session *session, st
 /* One round of controls, sent by the probe from the host namespace. True if every witness heard all of its own. A control that
  * was sent and not heard means a deaf witness: the gate is broken; one that could not be sent only leaves the round bad. */
 bool hearing_round(struct hearing *hearing, enum control_round round);
+
+/* The same for the listener of the second bottle, sent by a probe at `place`, beside it. */
+bool hearing_peer_round(struct hearing *hearing, unsigned round, const struct session_place *place);
 
 /* Lets the witnesses say what they still have, and what they lost. */
 void hearing_stop(struct hearing *hearing);

@@ -22,6 +22,28 @@ static bool make_directory(const char *path, struct error *error)
     return true;
 }
 
+static void write_part(const struct run *run, const struct part_result *own, enum principal principal,
+                       enum plan_part part, FILE *file)
+{
+    if (!own->ran)
+        return;
+    fprintf(file, "-- as %s%s: stream %d %s; door %d %d; controls during %d, after %d\n", principal_name(principal),
+            part == PART_SWEEP ? ", the sweep" : "", (int)own->collection.state, own->collection.problem,
+            own->door_before, own->door_after, own->control_during, own->control_after);
+    for (uint16_t seq = 1; seq <= run->plan.count; seq++) {
+        char target[160];
+        enum plan_part where;
+        const struct collected_act *act = &own->collection.acts[plan_seq_in_part(&run->plan, seq, &where)];
+        if (where != part)
+            continue;
+        plan_describe_target(&run->plan, seq, principal, target, sizeof target);
+        fprintf(file, "%4u BG-%03u %-44s %s %s %s sent %u received %u after %llu us\n", seq,
+                run->plan.attempts[seq - 1].vector->id, target, act->tried ? "tried" : "-",
+                act->done ? stage_name(act->did.stage) : "-", act->done ? act->did.error : "", act->did.sent,
+                act->did.received, (unsigned long long)act->did.microseconds);
+    }
+}
+
 static void write_phase(const struct run *run, enum phase_kind kind, FILE *file)
 {
     const struct phase_result *phase = &run->phases[kind];
@@ -32,23 +54,9 @@ static void write_phase(const struct run *run, enum phase_kind kind, FILE *file)
     fprintf(file, "controls before: %d  at the end: %d  missing: %s\nstrays: %u %s\nbroken: %s\n",
             phase->control_before, phase->control_final, phase->control_missing, phase->strays, phase->stray_text,
             phase->broken_text);
-    for (int p = 0; p < PRINCIPALS; p++) {
-        const struct principal_result *own = &phase->principals[p];
-        if (!own->ran)
-            continue;
-        fprintf(file, "-- as %s: stream %d %s; door %d %d; controls during %d, after %d\n",
-                principal_name((enum principal)p), (int)own->collection.state, own->collection.problem,
-                own->door_before, own->door_after, own->control_during, own->control_after);
-        for (uint16_t seq = 1; seq <= run->plan.count; seq++) {
-            char target[160];
-            const struct collected_act *act = &own->collection.acts[seq];
-            plan_describe_target(&run->plan, seq, (enum principal)p, target, sizeof target);
-            fprintf(file, "%4u BG-%03u %-44s %s %s %s sent %u received %u after %llu us\n", seq,
-                    run->plan.attempts[seq - 1].vector->id, target, act->tried ? "tried" : "-",
-                    act->done ? stage_name(act->did.stage) : "-", act->done ? act->did.error : "", act->did.sent,
-                    act->did.received, (unsigned long long)act->did.microseconds);
-        }
-    }
+    for (int p = 0; p < PRINCIPALS; p++)
+        for (int part = 0; part < PARTS; part++)
+            write_part(run, &phase->parts[p][part], (enum principal)p, (enum plan_part)part, file);
     for (size_t i = 0; i < phase->hit_count && run->plan.count > 0; i++) {
         const struct hit *hit = &phase->hits[i];
         fprintf(file, "hit: %s seq %u heard by %s on %s %s at %s from %s after %llu us\n",

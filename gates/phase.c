@@ -7,12 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../launcher/outer_id.h"
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
 #include "../probes/encode.h"
 #include "hearing.h"
+#include "peer.h"
 #include "session.h"
 #include "site/site.h"
+
+#define SWEEP_MILLISECONDS 30000 /* a bound on hangs: 65,535 ports that say nothing take a few seconds */
 
 struct phase {
     const struct phase_options *options;
@@ -22,12 +26,13 @@ struct phase {
     struct site site;
     struct hearing hearing;
     struct bottle *bottle;
+    struct peer peer;
 };
 
 static void say(const struct phase *phase, const char *step)
 {
-    char line[64];
-    int length = snprintf(line, sizeof line, "%s: %s\n", phase_name(phase->options->kind), step);
+    char line[96];
+    int length = snprintf(line, sizeof line, "%s: %s\n", phase->options->label, step);
     if (phase->progress >= 0 && length > 0)
         (void)!write(phase->progress, line, (size_t)length);
 }
@@ -54,75 +59,172 @@ static bool set_door(struct phase *phase, struct probe_plan *plan, struct error 
     return true;
 }
 
-static bool set_challenges(const struct phase *phase, enum principal principal, struct probe_plan *plan)
+static bool set_challenges(const struct phase *phase, enum principal principal, enum plan_part part,
+                           struct probe_plan *plan)
 {
-    return secret_derive(phase->secret, plan->first_challenge, 16, "challenge|%d|first", (int)principal) &&
-           secret_derive(phase->secret, plan->last_challenge, 16, "challenge|%d|last", (int)principal);
+    return secret_derive(phase->secret, plan->first_challenge, 16, "challenge|%d|%d|first", (int)principal,
+                         (int)part) &&
+           secret_derive(phase->secret, plan->last_challenge, 16, "challenge|%d|%d|last", (int)principal, (int)part);
 }
 
-/* All attempts of one principal, with the controls during and after them. */
-static bool run_principal(struct phase *phase, enum principal principal, struct error *error)
+static bool make_plan(struct phase *phase, enum principal principal, enum plan_part part, struct probe_plan *plan,
+                      struct error *error)
 {
     const struct phase_options *options = phase->options;
-    struct principal_result *result = &phase->result->principals[principal];
-    cleanup_free struct probe_plan *plan = malloc(sizeof *plan);
-    if (plan == NULL)
-        return error_set(error, ERROR_SYSTEM, "out of memory for the plan");
-    if (!plan_for_probe(options->plan, phase->secret, options->kind, principal, plan, error) ||
+    if (!plan_for_probe(options->plan, phase->secret, options->kind, principal, part, phase->result->sweep_ports, plan,
+                        error) ||
         !set_door(phase, plan, error))
         return false;
-    if (!set_challenges(phase, principal, plan))
+    if (!set_challenges(phase, principal, part, plan))
         return error_set(error, ERROR_BROKEN, "can't derive the door's challenges");
-    plan->deadline_milliseconds = options->deadline_milliseconds;
+    plan->deadline_milliseconds = part == PART_SWEEP && options->deadline_milliseconds < SWEEP_MILLISECONDS
+                                      ? SWEEP_MILLISECONDS
+                                      : options->deadline_milliseconds;
     plan->repeats = 3;
+    return true;
+}
+
+/* The session of one principal's part of the plan, from its start until its result is known. */
+struct part_session {
+    struct probe_plan plan;
+    struct session session;
+    bool started;
+};
+
+static bool begin_part(struct phase *phase, struct part_session *own, enum principal principal, enum plan_part part,
+                       struct error *error)
+{
+    char name[32];
+    const struct phase_options *options = phase->options;
+    snprintf(name, sizeof name, "%s-%s", part == PART_SWEEP ? "sweep" : "plan", principal_name(principal));
     struct session_place place = { .backend = phase->bottle == NULL ? NULL : options->backend,
                                    .bottle = phase->bottle,
-                                   .probe_path = options->probe_path };
-    struct session session;
+                                   .probe_path = options->probe_path,
+                                   .probe_name = "bottle-probe",
+                                   .plan_name = name };
+    own->started =
+        session_start(&own->session, &place, &own->plan, principal,
+                      options->kind == PHASE_FENCED && part == PART_ATTEMPTS ? options->fault : FAULT_NONE, error);
+    return own->started;
+}
+
+static void finish_part(struct phase *phase, struct part_session *own, struct part_result *result)
+{
+    hearing_finish_session(&phase->hearing, &own->session, &result->collection);
+    if (!own->started)
+        return;
+    result->ran = true;
+    result->door_before = door_proved(phase, &result->collection.acts[0], own->plan.first_challenge);
+    result->door_after = door_proved(phase, &result->collection.acts[own->plan.count + 1], own->plan.last_challenge);
+}
+
+/* All attempts of one principal but the sweep, with the controls during and after them. */
+static bool run_principal(struct phase *phase, enum principal principal, struct error *error)
+{
+    struct part_result *result = &phase->result->parts[principal][PART_ATTEMPTS];
+    cleanup_free struct part_session *own = calloc(1, sizeof *own);
+    if (own == NULL)
+        return error_set(error, ERROR_SYSTEM, "out of memory for the plan");
+    if (!make_plan(phase, principal, PART_ATTEMPTS, &own->plan, error))
+        return false;
+    if (own->plan.count == 0)
+        return true;
     phase->hearing.current = (int)principal;
     say(phase, principal == PRINCIPAL_ROOT ? "attempts as root" : "attempts as user");
     uint64_t began = clock_microseconds();
-    bool started = session_start(&session, &place, plan, principal,
-                                 options->kind == PHASE_FENCED ? options->fault : FAULT_NONE, error);
+    bool started = begin_part(phase, own, principal, PART_ATTEMPTS, error);
     if (started)
         result->control_during = hearing_round(&phase->hearing, (enum control_round)(ROUND_DURING + principal));
-    hearing_finish_session(&phase->hearing, &session, &result->collection);
+    finish_part(phase, own, result);
     phase->result->microseconds_attempts += clock_microseconds() - began;
-    if (!started)
-        return false;
-    result->ran = true;
-    result->door_before = door_proved(phase, &result->collection.acts[0], plan->first_challenge);
-    result->door_after = door_proved(phase, &result->collection.acts[plan->count + 1], plan->last_challenge);
-    result->control_after = hearing_round(&phase->hearing, (enum control_round)(ROUND_AFTER + principal));
-    return true;
+    if (started)
+        result->control_after = hearing_round(&phase->hearing, (enum control_round)(ROUND_AFTER + principal));
+    return started;
+}
+
+/* The sweeps of all principals at once: what is theirs is known by its source ports, whenever it is heard. */
+static bool run_sweeps(struct phase *phase, struct error *error)
+{
+    cleanup_free struct part_session *sessions = calloc(PRINCIPALS, sizeof *sessions);
+    bool wanted = phase->options->plan->sweep_start < phase->options->plan->count, started = true;
+    if (sessions == NULL)
+        return error_set(error, ERROR_SYSTEM, "out of memory for the sweeps");
+    if (!wanted)
+        return true;
+    say(phase, "sweeping ports");
+    uint64_t began = clock_microseconds();
+    for (int principal = 0; principal < PRINCIPALS && started; principal++)
+        if (phase->options->principals[principal])
+            started = make_plan(phase, (enum principal)principal, PART_SWEEP, &sessions[principal].plan, error) &&
+                      begin_part(phase, &sessions[principal], (enum principal)principal, PART_SWEEP, error);
+    bool heard = started && hearing_round(&phase->hearing, ROUND_SWEEP);
+    for (int principal = 0; principal < PRINCIPALS; principal++) {
+        struct part_result *result = &phase->result->parts[principal][PART_SWEEP];
+        if (sessions[principal].plan.count == 0)
+            continue;
+        finish_part(phase, &sessions[principal], result);
+        result->control_during = heard;
+        result->control_after = true; /* the final round is the one after it */
+    }
+    phase->result->microseconds_attempts += clock_microseconds() - began;
+    return started;
+}
+
+static struct bottle_options options_of_bottle(const struct phase *phase, bool door)
+{
+    const struct phase_options *options = phase->options;
+    return (struct bottle_options){
+        .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
+        .door = { .wanted = door, .host = "127.0.0.1", .port = SITE_PORT_DOOR },
+        .init_path = options->init_path,
+    };
 }
 
 static bool start_bottle(struct phase *phase, struct error *error)
 {
     const struct phase_options *options = phase->options;
+    struct phase_result *result = phase->result;
     if (options->kind == PHASE_BARE)
         return true;
-    struct bottle_options bottle = {
-        .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
-        .door = { .wanted = true, .host = "127.0.0.1", .port = SITE_PORT_DOOR },
-        .init_path = options->init_path,
-    };
     say(phase, "starting the bottle");
     uint64_t began = clock_microseconds();
+    struct bottle_options bottle = options_of_bottle(phase, true);
     phase->bottle = options->backend->start(&bottle, error);
-    phase->result->microseconds_boot = clock_microseconds() - began;
-    struct session_place place = { options->backend, phase->bottle, options->probe_path };
-    return phase->bottle != NULL && session_prepare(&place, error) &&
-           options->backend->fingerprint(phase->bottle, &phase->result->fingerprint, error);
+    result->microseconds_boot = clock_microseconds() - began;
+    struct session_place place = { .backend = options->backend,
+                                   .bottle = phase->bottle,
+                                   .probe_path = options->probe_path,
+                                   .probe_name = "bottle-probe" };
+    if (phase->bottle == NULL || !session_prepare(&place, error) ||
+        !options->backend->fingerprint(phase->bottle, &result->fingerprint, error))
+        return false;
+    result->host_uids_known = true;
+    for (int principal = 0; principal < PRINCIPALS; principal++) {
+        uid_t here; /* in the phase's own user namespace */
+        if (!options->backend->host_uid(phase->bottle, (enum principal)principal, &here, error))
+            return false;
+        result->host_uids_known = result->host_uids_known && outer_id_find(here, &result->host_uids[principal]);
+    }
+    return true;
 }
 
-static bool end_bottle(struct phase *phase, struct error *error)
+static bool start_peer(struct phase *phase, struct error *error)
 {
-    if (phase->bottle == NULL)
+    struct bottle_options bottle = options_of_bottle(phase, false);
+    if (!peer_is_wanted(phase->options->plan))
         return true;
+    if (!peer_start(&phase->peer, &phase->hearing, phase->options->kind == PHASE_BARE ? NULL : &bottle, error))
+        return false;
+    phase->result->peer_good = peer_round(&phase->peer, &phase->hearing, 0);
+    return true;
+}
+
+static bool end_bottles(struct phase *phase, struct error *error)
+{
     struct bottle *bottle = phase->bottle;
     phase->bottle = NULL;
-    return phase->options->backend->destroy(bottle, error);
+    bool peer_gone = peer_end(&phase->peer, phase->options->backend, error);
+    return (bottle == NULL || phase->options->backend->destroy(bottle, peer_gone ? error : NULL)) && peer_gone;
 }
 
 /* The witnesses go on listening for what is still on its way, then hear their last controls, then say what
@@ -149,12 +251,16 @@ static bool run_steps(struct phase *phase, struct error *error)
     if (!hearing_start(&phase->hearing, &phase->site, phase->secret, error))
         return false;
     phase->result->control_before = hearing_round(&phase->hearing, ROUND_BEFORE);
-    if (!start_bottle(phase, error))
+    if (!start_bottle(phase, error) || !start_peer(phase, error))
         return false;
     for (int principal = 0; principal < PRINCIPALS; principal++)
         if (phase->options->principals[principal] && !run_principal(phase, (enum principal)principal, error))
             return false;
-    if (!end_bottle(phase, error))
+    if (!run_sweeps(phase, error))
+        return false;
+    if (peer_is_wanted(phase->options->plan))
+        phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
+    if (!end_bottles(phase, error))
         return false;
     end_witness(phase);
     return true;
@@ -164,14 +270,21 @@ void phase_run(const struct phase_options *options, struct phase_result *result,
 {
     struct phase phase = { .options = options, .result = result, .progress = progress };
     phase.hearing = (struct hearing){
-        .options = options, .result = result, .started = clock_microseconds(), .witness = { .pid = -1, .channel = -1 }
+        .options = options,
+        .result = result,
+        .started = clock_microseconds(),
+        .witness = { .pid = -1, .channel = -1 },
+        .planted = { -1, -1 },
+        .peer = { -1, -1 },
     };
+    result->peer_good = !peer_is_wanted(options->plan);
+    result->sweep_ports = plan_sweep_ports(options->plan, options->sweep_whole);
     phase.site.host_namespace = phase.site.world_namespace = -1;
     result->state = PHASE_RUNNING;
     phase.secret = secret_new(&result->error);
     bool finished = phase.secret != NULL && run_steps(&phase, &result->error);
     struct error ignored = { 0 };
-    end_bottle(&phase, &ignored);
+    end_bottles(&phase, &ignored);
     hearing_stop(&phase.hearing); /* a phase that failed half-way still tells what was heard */
     hearing_end(&phase.hearing);
     secret_free(phase.secret);

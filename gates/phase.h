@@ -30,7 +30,9 @@ struct phase_options {
     uint32_t without;            /* fences left out of the fenced bottle (a mutant); the open one leaves out all */
     bool principals[PRINCIPALS]; /* who tries */
     uint32_t deadline_milliseconds;
-    bool ipv6;
+    bool ipv6, vsock;
+    bool sweep_whole; /* as many ports as the plan says; else a few */
+    char label[32];   /* what its progress lines begin with */
     enum fault fault; /* made in the fenced phase only */
     const char *probe_path, *init_path;
 };
@@ -45,7 +47,8 @@ struct hit {
 
 #define HITS_MAX 2048
 
-struct principal_result {
+/* What one principal's session said: its attempts, or its part of the sweep. */
+struct part_result {
     bool ran;
     struct collection collection;
     bool door_before, door_after; /* the proof was right */
@@ -58,10 +61,15 @@ struct phase_result {
     enum phase_state state;
     struct error error; /* FAILED: what stopped it */
     bool control_before, control_final;
+    bool peer_good;           /* the listener in the second bottle heard its controls, or none was wanted */
     char control_missing[96]; /* the first control that was not heard, by whom and when */
-    struct principal_result principals[PRINCIPALS];
+    struct part_result parts[PRINCIPALS][PARTS];
+    uint16_t sweep_ports; /* that each sweep was told to try */
+    bool host_uids_known; /* there was a bottle */
+    uid_t host_uids[PRINCIPALS];
     size_t hit_count;
     struct hit hits[HITS_MAX];
+    struct swept_ports sweeps[SWEEPS_MAX];
     uint32_t strays;
     char stray_text[96]; /* the first one */
     bool broken;

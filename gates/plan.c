@@ -8,17 +8,9 @@
 #include <string.h>
 
 #include "../probes/encode.h"
-#include "site/site.h"
+#include "plan_targets.h"
 
 #define FIRST_PORT 20000 /* 20000 + 2 * PLAN_ATTEMPTS_MAX is below 32768, the first ephemeral port */
-
-static const struct {
-    const char *name, *literal;
-} places[] = {
-    { "@host4", SITE_HOST4 },         { "@host6", SITE_HOST6 },           { "@gateway4", SITE_GATEWAY4 },
-    { "@gateway6", SITE_GATEWAY6 },   { "@neighbour4", SITE_NEIGHBOUR4 }, { "@neighbour6", SITE_NEIGHBOUR6 },
-    { "@resolver4", SITE_RESOLVER4 }, { "@resolver6", SITE_RESOLVER6 },
-};
 
 const char *phase_name(enum phase_kind phase)
 {
@@ -26,40 +18,30 @@ const char *phase_name(enum phase_kind phase)
     return (unsigned)phase < PHASES ? names[phase] : "?";
 }
 
-static bool is_unix(const struct vector_target *target)
+bool plan_is_sweep(const struct run_attempt *attempt)
 {
-    return mechanism_transport(target->mechanism) == TRANSPORT_UNIX;
+    return attempt->target->mechanism == MECHANISM_SWEEP_TCP || attempt->target->mechanism == MECHANISM_SWEEP_UDP;
 }
 
-/* Puts the literal behind a place into attempt->address and attempt->wire. */
-static void resolve_target(struct run_attempt *attempt)
-{
-    const struct vector_target *target = attempt->target;
-    const char *literal = target->address;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strcmp(places[i].name, target->address) == 0)
-            literal = places[i].literal;
-    bool resolver = strncmp(target->address, "@resolver", 9) == 0;
-    snprintf(attempt->address, sizeof attempt->address, "%s%s", resolver ? "@resolver:" : "", literal);
-    if (!is_unix(target))
-        snprintf(attempt->wire, sizeof attempt->wire, "%s", target->wire != NULL ? target->wire : literal);
-    attempt->ipv6 = !is_unix(target) && strchr(literal, ':') != NULL;
-}
-
-static void note_unproved(struct run_plan *plan, uint16_t vector, const char *reason)
+void plan_note_unproved(struct run_plan *plan, uint16_t vector, const char *reason)
 {
     size_t last = plan->not_proved_count;
-    if (last > 0 && plan->not_proved[last - 1].vector == vector)
-        return;
-    if (last == NOT_PROVED_MAX)
+    bool again = last > 0 && plan->not_proved[last - 1].vector == vector &&
+                 strcmp(plan->not_proved[last - 1].reason, reason) == 0;
+    if (again || last == NOT_PROVED_MAX)
         return;
     plan->not_proved[last].vector = vector;
     snprintf(plan->not_proved[last].reason, sizeof plan->not_proved[last].reason, "%s", reason);
     plan->not_proved_count++;
 }
 
-static bool add_vector(struct run_plan *plan, const struct vector *vector, bool ipv6, struct error *error)
+static bool add_vector(struct run_plan *plan, const struct vector *vector, const struct plan_wishes *wishes,
+                       struct error *error)
 {
+    if ((vector->needs & NEED_VSOCK) != 0 && wishes->no_vsock != NULL) {
+        plan_note_unproved(plan, vector->id, wishes->no_vsock);
+        return true;
+    }
     for (const struct vector_target *target = vector->targets; target->address != NULL; target++) {
         if (plan->count == PLAN_ATTEMPTS_MAX)
             return error_set(error, ERROR_BROKEN, "the vector table has more than %d targets", PLAN_ATTEMPTS_MAX);
@@ -67,9 +49,13 @@ static bool add_vector(struct run_plan *plan, const struct vector *vector, bool 
         memset(attempt, 0, sizeof *attempt);
         attempt->vector = vector;
         attempt->target = target;
-        resolve_target(attempt);
-        if (attempt->ipv6 && !ipv6) {
-            note_unproved(plan, vector->id, "its IPv6 targets: this kernel has no IPv6");
+        plan_resolve_target(attempt, wishes);
+        if (plan_is_sweep(attempt) && wishes->sweep == SWEEP_OFF) {
+            plan_note_unproved(plan, vector->id, "left out by --sweep=off");
+            continue;
+        }
+        if (attempt->ipv6 && !wishes->ipv6) {
+            plan_note_unproved(plan, vector->id, "its IPv6 targets: this kernel has no IPv6");
             continue;
         }
         plan->count++;
@@ -87,7 +73,7 @@ bool plan_tuple(const char *literal, enum transport transport, uint16_t port, st
     else
         return false;
     tuple->transport = (uint8_t)transport;
-    tuple->port = transport == TRANSPORT_ICMP ? 0 : port;
+    tuple->port = transport == TRANSPORT_TCP || transport == TRANSPORT_UDP ? port : 0;
     return true;
 }
 
@@ -95,27 +81,11 @@ uint16_t plan_port(const struct run_plan *plan, uint16_t seq, enum principal pri
 {
     const struct run_attempt *attempt = &plan->attempts[seq - 1];
     enum transport transport = mechanism_transport(attempt->target->mechanism);
-    if (transport == TRANSPORT_ICMP || transport == TRANSPORT_UNIX)
+    if ((transport != TRANSPORT_TCP && transport != TRANSPORT_UDP) || plan_is_sweep(attempt))
         return 0;
     if (attempt->target->port != 0)
         return attempt->target->port;
     return (uint16_t)(FIRST_PORT + (unsigned)principal * PLAN_ATTEMPTS_MAX + seq);
-}
-
-/* The literal with the star of a prefix filled from the nonce: "2001:db8:61::*" -> four more groups. */
-static void fill_star(const char *pattern, const uint8_t *nonce, char *literal, size_t size)
-{
-    size_t length = strlen(pattern);
-    if (length == 0 || pattern[length - 1] != '*') {
-        snprintf(literal, size, "%s", pattern);
-        return;
-    }
-    struct in6_addr address = { 0 };
-    char prefix[64];
-    snprintf(prefix, sizeof prefix, "%.*s", (int)(length - 1), pattern);
-    inet_pton(AF_INET6, prefix, &address);
-    memcpy(&address.s6_addr[8], nonce, 8);
-    inet_ntop(AF_INET6, &address, literal, (socklen_t)size);
 }
 
 /* The `core` profile, for good; a row that is still missing is told in every report. */
@@ -126,14 +96,14 @@ static bool attempt_tuple(const struct run_plan *plan, uint16_t seq, enum princi
                           struct tuple *tuple)
 {
     const struct run_attempt *attempt = &plan->attempts[seq - 1];
-    if (is_unix(attempt->target)) {
+    if (plan_target_is_wireless(attempt->target)) {
         memset(tuple, 0, sizeof *tuple);
         tuple->family = AF_UNIX;
-        tuple->transport = TRANSPORT_UNIX;
+        tuple->transport = (uint8_t)mechanism_transport(attempt->target->mechanism);
         return true;
     }
     char literal[96];
-    fill_star(attempt->wire, nonce, literal, sizeof literal);
+    plan_fill_star(attempt->wire, nonce, literal, sizeof literal);
     return plan_tuple(literal, mechanism_transport(attempt->target->mechanism), plan_port(plan, seq, principal), tuple);
 }
 
@@ -152,7 +122,7 @@ static bool check_tuples(const struct run_plan *plan, struct error *error)
         if (!attempt_tuple(plan, a, PRINCIPAL_USER, zero, &first))
             return error_set(error, ERROR_BROKEN, "BG-%03u has a target that is no address: %s",
                              plan->attempts[a - 1].vector->id, plan->attempts[a - 1].address);
-        for (uint16_t b = 1; b < a && first.family != AF_UNIX; b++)
+        for (uint16_t b = 1; b < a && first.family != AF_UNIX && !plan_is_sweep(&plan->attempts[a - 1]); b++)
             if (attempt_tuple(plan, b, PRINCIPAL_USER, zero, &second) && memcmp(&first, &second, sizeof first) == 0)
                 return error_set(error, ERROR_BROKEN, "BG-%03u and BG-%03u share the target %s port %u",
                                  plan->attempts[a - 1].vector->id, plan->attempts[b - 1].vector->id,
@@ -161,9 +131,21 @@ static bool check_tuples(const struct run_plan *plan, struct error *error)
     return true;
 }
 
-bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count, bool ipv6, struct error *error)
+static bool is_asked(const struct plan_wishes *wishes, const struct vector *vector)
 {
-    memset(plan, 0, sizeof *plan);
+    for (size_t i = 0; i < wishes->vector_count; i++)
+        if (wishes->vectors[i] == vector->id)
+            return true;
+    return wishes->vector_count == 0 && vector->core;
+}
+
+static bool is_sweep_vector(const struct vector *vector)
+{
+    return vector->targets[0].mechanism == MECHANISM_SWEEP_TCP;
+}
+
+static bool make_run_id(struct run_plan *plan, struct error *error)
+{
     uint8_t id[RUN_ID_DIGITS / 2];
     struct secret *random = secret_new(error);
     if (random == NULL)
@@ -173,60 +155,96 @@ bool plan_make(struct run_plan *plan, const uint16_t *asked, size_t asked_count,
     if (!derived)
         return error_set(error, ERROR_SYSTEM, "can't make a run id: HMAC-SHA-256 is not available");
     encode_hex(id, sizeof id, plan->run);
+    return true;
+}
 
-    for (size_t i = 0; i < asked_count; i++)
-        if (vector_find(asked[i]) == NULL)
-            return error_set(error, ERROR_USAGE, "there is no vector BG-%03u", asked[i]);
-    if (asked_count == 0)
-        for (const uint16_t *core = core_profile; *core != 0; core++)
-            if (vector_find(*core) == NULL)
-                note_unproved(plan, *core, "this version can't try it yet");
-    for (size_t i = 0; i < vector_count; i++) {
-        bool wanted = asked_count == 0 && vectors[i].core;
-        for (size_t k = 0; k < asked_count; k++)
-            wanted = wanted || asked[k] == vectors[i].id;
-        if (wanted && !add_vector(plan, &vectors[i], ipv6, error))
-            return false;
+bool plan_make(struct run_plan *plan, const struct plan_wishes *wishes, struct error *error)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->sweep = wishes->sweep;
+    if (!make_run_id(plan, error))
+        return false;
+    for (size_t i = 0; i < wishes->vector_count; i++)
+        if (vector_find(wishes->vectors[i]) == NULL)
+            return error_set(error, ERROR_USAGE, "there is no vector BG-%03u", wishes->vectors[i]);
+    for (const uint16_t *core = core_profile; wishes->vector_count == 0 && *core != 0; core++)
+        if (vector_find(*core) == NULL)
+            plan_note_unproved(plan, *core, "this version can't try it yet");
+    for (int sweeps = 0; sweeps < 2; sweeps++) {
+        plan->sweep_start = plan->count;
+        for (size_t i = 0; i < vector_count; i++)
+            if (is_asked(wishes, &vectors[i]) && is_sweep_vector(&vectors[i]) == (sweeps == 1) &&
+                !add_vector(plan, &vectors[i], wishes, error))
+                return false;
     }
+    if (wishes->sweep == SWEEP_SAMPLE && plan->count > plan->sweep_start)
+        plan_note_unproved(plan, plan->attempts[plan->sweep_start].vector->id,
+                           "the ports that --sweep=sample leaves out: 1,000 of 65,535 were tried");
     return check_tuples(plan, error);
 }
 
-void plan_describe_target(const struct run_plan *plan, uint16_t seq, enum principal principal, char *text, size_t size)
+bool plan_is_for_peer(const struct run_attempt *attempt)
 {
-    static const char *const transports[] = { "tcp", "udp", "icmp", "unix" };
-    const struct run_attempt *attempt = &plan->attempts[seq - 1];
-    const char *address = attempt->address;
-    if (strncmp(address, "@resolver:", 10) == 0)
-        address += 10;
-    const char *transport = transports[mechanism_transport(attempt->target->mechanism)];
-    uint16_t port = plan_port(plan, seq, principal);
-    if (strncmp(address, "@abstract:", 10) == 0)
-        snprintf(text, size, "@%s/%s", address + 10, transport);
-    else if (strncmp(address, "@path:", 6) == 0)
-        snprintf(text, size, "%s/%s", address + 6, transport);
-    else if (port == 0)
-        snprintf(text, size, "%s/%s", address, transport);
-    else
-        snprintf(text, size, attempt->ipv6 ? "[%s]:%u/%s" : "%s:%u/%s", address, port, transport);
+    return (attempt->vector->witness & WITNESS_PEER) != 0;
+}
+
+bool plan_has(const struct run_plan *plan, uint16_t vector)
+{
+    for (uint16_t i = 0; i < plan->count; i++)
+        if (plan->attempts[i].vector->id == vector)
+            return true;
+    return false;
+}
+
+uint16_t plan_sweep_ports(const struct run_plan *plan, bool whole)
+{
+    if (!whole)
+        return SWEEP_PROOF_PORTS;
+    return plan->sweep == SWEEP_ALL ? SWEEP_ALL_PORTS : SWEEP_SAMPLE_PORTS;
+}
+
+bool plan_vsock_port(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase, uint32_t *port)
+{
+    uint8_t bytes[4];
+    if (!secret_derive(secret, bytes, sizeof bytes, "vsock|%s|%d", plan->run, (int)phase))
+        return false;
+    memcpy(port, bytes, sizeof *port);
+    *port |= 0x40000000u; /* no privileged port (below 1024) */
+    *port &= 0x7fffffffu; /* nor the number that means any */
+    return true;
+}
+
+uint16_t plan_seq_in_part(const struct run_plan *plan, uint16_t seq, enum plan_part *part)
+{
+    *part = seq > plan->sweep_start ? PART_SWEEP : PART_ATTEMPTS;
+    return *part == PART_SWEEP ? (uint16_t)(seq - plan->sweep_start) : seq;
 }
 
 bool plan_for_probe(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase,
-                    enum principal principal, struct probe_plan *out, struct error *error)
+                    enum principal principal, enum plan_part part, uint16_t sweep_ports, struct probe_plan *out,
+                    struct error *error)
 {
+    uint32_t vsock_port;
     memset(out, 0, sizeof *out);
     memcpy(out->run, plan->run, sizeof out->run);
     out->root = principal == PRINCIPAL_ROOT;
-    out->count = plan->count;
     for (uint16_t seq = 1; seq <= plan->count; seq++) {
         const struct run_attempt *attempt = &plan->attempts[seq - 1];
-        struct planned_attempt *planned = &out->attempts[seq - 1];
-        planned->seq = seq;
+        enum plan_part own;
+        uint16_t own_seq = plan_seq_in_part(plan, seq, &own);
+        if (own != part)
+            continue;
+        struct planned_attempt *planned = &out->attempts[out->count++];
+        planned->seq = own_seq;
         planned->vector = attempt->vector->id;
         planned->mechanism = attempt->target->mechanism;
-        planned->port = plan_port(plan, seq, principal);
-        if (!derive_nonce(plan, secret, phase, principal, seq, planned->nonce))
+        planned->port = plan_is_sweep(attempt) ? sweep_ports : plan_port(plan, seq, principal);
+        if (!derive_nonce(plan, secret, phase, principal, seq, planned->nonce) ||
+            !plan_vsock_port(plan, secret, phase, &vsock_port))
             return error_set(error, ERROR_BROKEN, "can't derive a nonce");
-        fill_star(attempt->address, planned->nonce, planned->address, sizeof planned->address);
+        plan_fill_star(attempt->address, planned->nonce, planned->address, sizeof planned->address);
+        if (planned->mechanism == MECHANISM_VSOCK)
+            snprintf(planned->address, sizeof planned->address, "@vsock:1:%u", vsock_port);
     }
     return true;
 }
@@ -234,6 +252,11 @@ bool plan_for_probe(const struct run_plan *plan, const struct secret *secret, en
 size_t plan_watch_index(const struct run_plan *plan, uint16_t seq, enum principal principal)
 {
     return (size_t)principal * plan->count + seq - 1u;
+}
+
+uint8_t plan_sweep_index(const struct run_plan *plan, uint16_t seq, enum principal principal)
+{
+    return (uint8_t)((unsigned)principal * (SWEEPS_MAX / PRINCIPALS) + seq - 1u - plan->sweep_start);
 }
 
 bool plan_watches(const struct run_plan *plan, const struct secret *secret, enum phase_kind phase,
@@ -246,6 +269,14 @@ bool plan_watches(const struct run_plan *plan, const struct secret *secret, enum
             if (!derive_nonce(plan, secret, phase, (enum principal)principal, seq, watch->nonce) ||
                 !attempt_tuple(plan, seq, (enum principal)principal, watch->nonce, &watch->tuple))
                 return error_set(error, ERROR_BROKEN, "can't make the watch of attempt %u", seq);
+            const struct run_attempt *attempt = &plan->attempts[seq - 1];
+            watch->mp_capable = attempt->target->mechanism == MECHANISM_MPTCP;
+            if (plan_is_sweep(attempt)) {
+                watch->is_sweep = true;
+                watch->sweep = plan_sweep_index(plan, seq, (enum principal)principal);
+                watch->sweep_source[0] = sweep_source(principal == PRINCIPAL_ROOT, 1);
+                watch->sweep_source[1] = sweep_source(principal == PRINCIPAL_ROOT, SWEEP_HALF);
+            }
         }
     return true;
 }

@@ -13,6 +13,14 @@
 #include "fault.h"
 #include "judge.h"
 #include "plan.h"
+#include "self_proof.h"
+
+/* How a run shows that it would have noticed. */
+enum self_proof {
+    SELF_PROOF_OFF,  /* the fenced run only: never a PASS */
+    SELF_PROOF_OPEN, /* bare and open run besides */
+    SELF_PROOF_EACH, /* and a pair of runs for each fence */
+};
 
 struct run_options {
     const struct backend *backend;
@@ -20,8 +28,9 @@ struct run_options {
     uint16_t vectors[VECTORS_ASKED_MAX];
     size_t vector_count;            /* 0: the core profile */
     uint32_t deadline_milliseconds; /* for all attempts of one principal, 100 to 600000 */
-    bool self_proof;                /* false: the fenced run only */
-    int mutant;                     /* index of a fence to leave out with those that mask it, or -1 */
+    enum self_proof self_proof;
+    enum sweep_extent sweep;
+    int mutant; /* index of a fence to leave out with those that mask it, or -1 */
     enum fault fault;
     void (*progress)(const char *line, void *context); /* or NULL; called at each step */
     void *context;
@@ -43,7 +52,9 @@ struct run {
     struct run_options options;
     struct run_plan plan;
     struct findings findings;
-    struct phase_result *phases; /* PHASES of them */
+    struct phase_result *phases; /* PHASE_RESULTS of them: bare, open, fenced, then those of the fences' pairs */
+    size_t pair_count;
+    struct fence_pair pairs[FENCES_MAX]; /* SELF_PROOF_EACH */
     size_t attempt_count;
     struct run_attempt_result *attempts;
     unsigned counts[VERDICTS];

@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
 
-#define SLACK_MICROSECONDS 3000000 /* what a session may take beyond the plan's own deadline: a bound on hangs */
+#define LISTEN_SPECS        24
+#define LISTEN_MICROSECONDS 20000000
+#define SLACK_MICROSECONDS  3000000 /* what a session may take beyond the plan's own deadline: a bound on hangs */
 
 bool session_prepare(const struct session_place *place, struct error *error)
 {
@@ -24,7 +27,7 @@ bool session_prepare(const struct session_place *place, struct error *error)
     cleanup_close int probe = open(place->probe_path, O_RDONLY | O_CLOEXEC);
     if (probe < 0)
         return error_system(error, "can't open the probe %s", place->probe_path);
-    return place->backend->put(place->bottle, "bottle-probe", probe, 0555, error);
+    return place->backend->put(place->bottle, place->probe_name, probe, 0555, error);
 }
 
 /* The plan's text in a memfd, read from its start; -1 on failure. */
@@ -61,8 +64,8 @@ static int plan_file(const struct probe_plan *plan, struct error *error)
 }
 
 /* The probe with nothing around it. */
-static bool start_bare(const char *probe_path, int plan, int output, enum principal principal, pid_t *pid,
-                       struct error *error)
+static bool start_bare(const char *probe_path, char *const arguments[], const struct exec_streams *streams,
+                       enum principal principal, pid_t *pid, struct error *error)
 {
     cleanup_close int probe = open(probe_path, O_RDONLY | O_CLOEXEC);
     if (probe < 0)
@@ -73,10 +76,10 @@ static bool start_bare(const char *probe_path, int plan, int output, enum princi
     if (*pid > 0)
         return true;
     struct error ignored = { 0 };
-    if (dup2(plan, 0) < 0 || dup2(output, 1) < 0 || !namespaces_become(principal, -1, &ignored))
+    if ((streams->input >= 0 && dup2(streams->input, 0) < 0) || dup2(streams->output, 1) < 0 ||
+        (streams->errors >= 0 && dup2(streams->errors, 2) < 0) || !namespaces_become(principal, -1, &ignored))
         _exit(125);
     process_die_with_parent(-1);
-    char *const arguments[] = { (char[]){ "bottle-probe" }, (char[]){ "-" }, NULL };
     char *const environment[] = { NULL };
     fexecve(probe, arguments, environment);
     _exit(127);
@@ -85,14 +88,44 @@ static bool start_bare(const char *probe_path, int plan, int output, enum princi
 static bool start_in_bottle(const struct session_place *place, int plan, int output, enum principal principal,
                             pid_t *pid, struct error *error)
 {
-    char name[32], path[48];
-    snprintf(name, sizeof name, "plan-%s", principal_name(principal));
-    snprintf(path, sizeof path, "/tmp/%s", name);
-    if (!place->backend->put(place->bottle, name, plan, 0444, error))
+    char path[48], probe[48];
+    snprintf(path, sizeof path, "/tmp/%s", place->plan_name);
+    snprintf(probe, sizeof probe, "/tmp/%s", place->probe_name);
+    if (!place->backend->put(place->bottle, place->plan_name, plan, 0444, error))
         return false;
-    char *const arguments[] = { (char[]){ "/tmp/bottle-probe" }, path, NULL };
+    char *const arguments[] = { probe, path, NULL };
     struct exec_streams streams = { .input = -1, .output = output, .errors = -1 };
     return place->backend->exec(place->bottle, arguments, principal, &streams, pid, error);
+}
+
+bool session_listen(const struct session_place *place, char *const specs[], int output, pid_t *pid, struct error *error)
+{
+    char probe[48];
+    snprintf(probe, sizeof probe, "/tmp/%s", place->probe_name);
+    char *arguments[LISTEN_SPECS + 3] = { probe, (char[]){ "--listen" } };
+    for (size_t i = 0; i < LISTEN_SPECS && specs[i] != NULL; i++)
+        arguments[i + 2] = specs[i];
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return error_system(error, "can't make a pipe for the listener");
+    cleanup_close int said = ends[0], saying = ends[1];
+    struct exec_streams streams = { .input = -1, .output = output, .errors = saying };
+    bool started = place->backend == NULL
+                       ? start_bare(place->probe_path, arguments, &streams, PRINCIPAL_USER, pid, error)
+                       : place->backend->exec(place->bottle, arguments, PRINCIPAL_USER, &streams, pid, error);
+    if (!started)
+        return false;
+    cleanup_close_fd(&saying);
+    char line[96] = "";
+    struct pollfd event = { .fd = said, .events = POLLIN };
+    int ready = poll(&event, 1, clock_poll_timeout(clock_microseconds() + LISTEN_MICROSECONDS));
+    ssize_t size = ready > 0 ? read(said, line, sizeof line - 1) : 0;
+    if (size > 0 && strcmp(line, "ready\n") == 0)
+        return true;
+    line[strcspn(line, "\n")] = '\0';
+    process_kill(*pid);
+    *pid = -1;
+    return error_set(error, ERROR_SYSTEM, "the listener of the second bottle did not begin to listen: %.80s", line);
 }
 
 static void collector_plan_of(const struct probe_plan *plan, struct collector_plan *out)
@@ -128,8 +161,11 @@ bool session_start(struct session *session, const struct session_place *place, c
     collector_plan_of(plan, &collector_plan);
     if (!collector_start(&session->collector, &collector_plan, stream, error))
         return false;
-    if (place->backend == NULL)
-        return start_bare(place->probe_path, text, output, principal, &session->probe, error);
+    if (place->backend == NULL) {
+        char *const arguments[] = { (char[]){ "bottle-probe" }, (char[]){ "-" }, NULL };
+        struct exec_streams streams = { .input = text, .output = output, .errors = -1 };
+        return start_bare(place->probe_path, arguments, &streams, principal, &session->probe, error);
+    }
     return start_in_bottle(place, text, output, principal, &session->probe, error);
 }
 

@@ -19,6 +19,8 @@ struct session_place {
     const struct backend *backend;
     struct bottle *bottle;
     const char *probe_path; /* the probe outside; it is put into a bottle once, by session_prepare */
+    const char *probe_name; /* what it is called inside */
+    const char *plan_name;  /* what the plan is called inside a bottle: no two sessions of one bottle share it */
 };
 
 struct session {
@@ -34,6 +36,11 @@ bool session_prepare(const struct session_place *place, struct error *error);
  * Returns at once; the collection is ready when session->collector.result is readable. */
 bool session_start(struct session *session, const struct session_place *place, const struct probe_plan *plan,
                    enum principal principal, enum fault fault, struct error *error);
+
+/* Starts the probe as a listener (bottle-probe --listen SPECS, NULL-ended) and waits until it listens. What it hears goes
+ * to `output`; killing *pid ends it. */
+bool session_listen(const struct session_place *place, char *const specs[], int output, pid_t *pid,
+                    struct error *error);
 
 /* Takes the collection, waiting at most until the session's deadline, and ends and reaps every process of the
  * session. */

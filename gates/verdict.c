@@ -38,20 +38,10 @@ int run_verdict_exit(enum run_verdict verdict)
     }
 }
 
-/* Is any vector that the fence stops in this run's plan? */
-static bool fence_is_exercised(const struct run *run, const struct fence *fence)
-{
-    for (const uint16_t *id = fence->vectors; *id != 0; id++)
-        for (uint16_t i = 0; i < run->plan.count; i++)
-            if (run->plan.attempts[i].vector->id == *id)
-                return true;
-    return false;
-}
-
 static void judge_mutant(struct run *run)
 {
     const struct fence *fence = &run->options.backend->fences[run->options.mutant];
-    if (!fence_is_exercised(run, fence)) {
+    if (!self_proof_exercised(run, fence)) {
         run->verdict = RUN_INCONCLUSIVE;
         snprintf(run->reason, sizeof run->reason,
                  "the fence `%s` was left out, and no vector of this run exercises it: nothing is proved", fence->name);
@@ -60,6 +50,17 @@ static void judge_mutant(struct run *run)
         snprintf(run->reason, sizeof run->reason,
                  "the fence `%s` was left out and nothing got out: it is not what keeps these vectors in", fence->name);
     }
+}
+
+/* A fence that isn't what keeps its vectors in makes every BLOCKED of them worthless, whatever stopped them. */
+static void judge_pairs(struct run *run)
+{
+    const struct fence_pair *pair = self_proof_void(run);
+    if (pair == NULL)
+        return;
+    run->verdict = RUN_VOID;
+    snprintf(run->reason, sizeof run->reason, "the fence `%s` is not proved: %s",
+             run->options.backend->fences[pair->fence].name, pair->reason);
 }
 
 /* The one sentence behind a verdict that isn't PASS or a plain FAIL. */
@@ -72,7 +73,7 @@ static void explain(struct run *run)
         snprintf(run->reason, size, "nothing was planned: see what is not proved here");
     if (run->verdict != RUN_INCONCLUSIVE)
         return;
-    if (!run->options.self_proof) {
+    if (run->options.self_proof == SELF_PROOF_OFF) {
         snprintf(run->reason, size,
                  "--self-proof=off: without the open run nothing shows that these ways out would have been "
                  "noticed");
@@ -102,6 +103,8 @@ void verdict_on_run(struct run *run)
         judge_mutant(run);
     else
         run->verdict = RUN_PASS;
+    if (run->verdict == RUN_PASS || run->verdict == RUN_INCONCLUSIVE)
+        judge_pairs(run);
 
     if (run->reason[0] == '\0')
         explain(run);

@@ -71,10 +71,25 @@ static bool take_timeout(void *settings, const char *argument, struct error *err
 static bool take_self_proof(void *settings, const char *argument, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
-    if (strcmp(argument, "off") != 0 && strcmp(argument, "open") != 0)
-        return error_set(error, ERROR_USAGE, "--self-proof is off or open, not \"%.40s\"", argument);
-    options->self_proof = strcmp(argument, "open") == 0;
-    return true;
+    static const char *const modes[] = { "off", "open", "each" };
+    for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(argument, modes[i]) == 0) {
+            options->self_proof = (enum self_proof)i;
+            return true;
+        }
+    return error_set(error, ERROR_USAGE, "--self-proof is off, open or each, not \"%.40s\"", argument);
+}
+
+static bool take_sweep(void *settings, const char *argument, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    static const char *const extents[] = { "all", "sample", "off" };
+    for (unsigned i = 0; i < sizeof extents / sizeof *extents; i++)
+        if (strcmp(argument, extents[i]) == 0) {
+            options->sweep = (enum sweep_extent)i;
+            return true;
+        }
+    return error_set(error, ERROR_USAGE, "--sweep is all, sample or off, not \"%.40s\"", argument);
 }
 
 static bool take_mutant(void *settings, const char *argument, struct error *error)
@@ -120,7 +135,11 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
     { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
     { "as", 0, "WHO[,WHO]", "who tries inside: user, root (default: both)", take_principals },
     { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)", take_timeout },
-    { "self-proof", 0, "open|off", "prove each way out in an open bottle too (default: open); off is never a PASS",
+    { "sweep", 0, "all|sample|off", "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
+      take_sweep },
+    { "self-proof", 0, "open|each|off",
+      "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
+      "never a PASS",
       take_self_proof },
     { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice", take_mutant },
     { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
@@ -133,7 +152,10 @@ void run_settings_defaults(struct run_settings *settings)
 {
     const char *environment = getenv("BOT_BOTTLE_BACKEND");
     *settings = (struct run_settings){
-        .options = { .principals = { true, true }, .deadline_milliseconds = 2000, .self_proof = true, .mutant = -1 },
+        .options = { .principals = { true, true },
+                     .deadline_milliseconds = 2000,
+                     .self_proof = SELF_PROOF_OPEN,
+                     .mutant = -1 },
         .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
         .format = report_find("pretty"),
     };
@@ -178,6 +200,10 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
             return error_set(error, ERROR_USAGE, "backend %s has no fence \"%.40s\"; it has: %s",
                              options->backend->name, settings->mutant_name, known);
     }
+    if (options->mutant >= 0 && options->self_proof == SELF_PROOF_EACH)
+        return error_set(error, ERROR_USAGE,
+                         "--mutant and --self-proof=each contradict each other: each leaves out every "
+                         "fence in turn");
     if (settings->verbose && settings->quiet)
         return error_set(error, ERROR_USAGE, "--verbose and --quiet contradict each other");
     return true;

@@ -14,7 +14,7 @@ struct run_settings {
     bool keep, verbose, quiet;
 };
 
-#define RUN_OPTIONS 11
+#define RUN_OPTIONS 12
 extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */

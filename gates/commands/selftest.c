@@ -44,7 +44,7 @@ static bool make_fault(enum fault fault, const struct selftest_settings *setting
     struct run_options run_options = { .backend = &native_backend,
                                        .principals = { true, true },
                                        .deadline_milliseconds = 2000,
-                                       .self_proof = true,
+                                       .self_proof = SELF_PROOF_OPEN,
                                        .mutant = -1,
                                        .fault = fault };
     struct residue before;

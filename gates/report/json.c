@@ -85,6 +85,14 @@ static cJSON *attempt_of(const struct run *run, const struct run_attempt_result 
         cJSON_AddNumberToObject(probe, "microseconds", (double)did->microseconds);
     }
     report_each_hit(run, PHASE_FENCED, attempt, add_hit, cJSON_AddArrayToObject(object, "hits"));
+    char ports[REPORT_PORTS_TEXT];
+    const struct swept_ports *swept = report_swept_ports(run, attempt, ports);
+    if (swept != NULL) {
+        cJSON *sweep = cJSON_AddObjectToObject(object, "ports");
+        cJSON_AddNumberToObject(sweep, "heard", swept->count);
+        cJSON_AddNumberToObject(sweep, "first", swept->first);
+        cJSON_AddStringToObject(sweep, "ranges", ports);
+    }
     cJSON_AddItemToObject(object, "controls", controls_of(&attempt->evidence));
     return object;
 }
@@ -116,18 +124,58 @@ static void add_not_proved(cJSON *report, const struct run *run)
     }
 }
 
+static cJSON *mutant_of(const char *fence, const struct run *run, const struct fence_pair *pair)
+{
+    cJSON *mutant = cJSON_CreateObject();
+    cJSON_AddStringToObject(mutant, "fence", fence);
+    if (pair == NULL)
+        return mutant;
+    const struct fence *row = &run->options.backend->fences[pair->fence];
+    cJSON_AddBoolToObject(mutant, "proved", pair->proved);
+    cJSON_AddNumberToObject(mutant, "escaped", pair->escaped);
+    cJSON_AddNumberToObject(mutant, "planned", pair->planned);
+    cJSON_AddStringToObject(mutant, "reason", pair->reason);
+    cJSON *list = cJSON_AddArrayToObject(mutant, "vectors");
+    for (const uint16_t *id = row->vectors; *id != 0; id++) {
+        char text[8];
+        vector_format_id(*id, text);
+        if (plan_has(&run->plan, *id))
+            cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    }
+    return mutant;
+}
+
 static void add_self_proof(cJSON *report, const struct run *run)
 {
+    static const char *const modes[] = { "off", "open", "each" };
     const struct backend *backend = run->options.backend;
     cJSON *proof = cJSON_AddObjectToObject(report, "self_proof");
-    cJSON_AddStringToObject(proof, "mode", run->options.self_proof ? "open" : "off");
+    cJSON_AddStringToObject(proof, "mode", modes[run->options.self_proof]);
     cJSON *mutants = cJSON_AddArrayToObject(proof, "mutants");
     if (run->options.mutant >= 0)
-        cJSON_AddItemToArray(mutants, cJSON_CreateString(backend->fences[run->options.mutant].name));
+        cJSON_AddItemToArray(mutants, mutant_of(backend->fences[run->options.mutant].name, run, NULL));
+    for (size_t i = 0; i < run->pair_count; i++)
+        cJSON_AddItemToArray(mutants, mutant_of(backend->fences[run->pairs[i].fence].name, run, &run->pairs[i]));
     cJSON *unproved = cJSON_AddArrayToObject(proof, "unproved_fences");
     for (size_t i = 0; i < backend->fence_count; i++)
-        if (backend->fences[i].vectors[0] == 0)
+        if (!self_proof_exercised(run, &backend->fences[i]))
             cJSON_AddItemToArray(unproved, cJSON_CreateString(backend->fences[i].name));
+}
+
+static void add_principals(cJSON *report, const struct run *run)
+{
+    const struct phase_result *fenced = &run->phases[PHASE_FENCED];
+    cJSON *principals = cJSON_AddObjectToObject(report, "principals");
+    for (int p = 0; p < PRINCIPALS; p++) {
+        if (!run->options.principals[p])
+            continue;
+        cJSON *principal = cJSON_AddObjectToObject(principals, principal_name((enum principal)p));
+        cJSON_AddNumberToObject(principal, "uid", p == PRINCIPAL_ROOT ? 0 : 65534);
+        if (fenced->host_uids_known)
+            cJSON_AddNumberToObject(principal, "host_uid", fenced->host_uids[p]);
+        else
+            cJSON_AddNullToObject(principal, "host_uid");
+    }
 }
 
 static cJSON *report_of(const struct run *run)
@@ -155,6 +203,7 @@ static cJSON *report_of(const struct run *run)
         cJSON_AddItemToArray(attempts, attempt_of(run, &run->attempts[i]));
     add_not_proved(report, run);
     add_self_proof(report, run);
+    add_principals(report, run);
     cJSON *host = cJSON_AddObjectToObject(report, "host");
     cJSON_AddStringToObject(host, "kernel", run->kernel);
     cJSON_AddStringToObject(host, "arch", run->arch);

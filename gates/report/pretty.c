@@ -78,6 +78,15 @@ static void print_hit(const struct hit *hit, void *context)
     fputc('\n', stream);
 }
 
+static void print_ports(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
+{
+    char ranges[REPORT_PORTS_TEXT];
+    const struct swept_ports *swept = report_swept_ports(run, attempt, ranges);
+    if (swept != NULL)
+        fprintf(stream, "               %u ports were heard: %.60s%s\n", swept->count, ranges,
+                strlen(ranges) > 60 ? "..." : "");
+}
+
 static void print_record(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
 {
     const struct record_did *did = report_record(run, attempt);
@@ -130,6 +139,7 @@ static void print_entry(const struct run *run, const struct report_style *style,
             print_record(run, attempt, stream);
             struct hit_list list = { stream, 0 };
             report_each_hit(run, PHASE_FENCED, attempt, print_hit, &list);
+            print_ports(run, attempt, stream);
         }
     }
     if (left_out > 0)
@@ -207,12 +217,30 @@ static void print_not_proved(const struct run *run, const struct report_style *s
     fprintf(stream, "  %snot proved here%s\n", paint(style, BOLD), paint(style, PLAIN));
     for (size_t i = 0; i < run->plan.not_proved_count; i++)
         print_reason(run, i, stream);
-    fprintf(stream, "    fences that no vector exercises yet:\n      ");
+    fprintf(stream, "    fences that no vector of this run exercises:\n      ");
     struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = 0; i < backend->fence_count; i++)
-        if (backend->fences[i].vectors[0] == 0)
+        if (!self_proof_exercised(run, &backend->fences[i]))
             print_word(&wrapper, backend->fences[i].name);
     fprintf(stream, "\n\n");
+}
+
+static void print_pairs(const struct run *run, const struct report_style *style, FILE *stream)
+{
+    if (run->pair_count == 0)
+        return;
+    fprintf(stream, "  %sfences, each left out once%s\n", paint(style, BOLD), paint(style, PLAIN));
+    for (size_t i = 0; i < run->pair_count; i++) {
+        const struct fence_pair *pair = &run->pairs[i];
+        fprintf(stream, "    %s%-12s%s %-12s ", paint(style, pair->proved ? GREEN : AMBER),
+                pair->proved ? "proved" : "NOT PROVED", paint(style, PLAIN),
+                run->options.backend->fences[pair->fence].name);
+        if (pair->proved)
+            fprintf(stream, "without it all %u attempts that it stops got out, and no other\n", pair->escaped);
+        else
+            print_safely(pair->reason, stream), fputc('\n', stream);
+    }
+    fputc('\n', stream);
 }
 
 static void print_verdict(const struct run *run, const struct report_style *style, FILE *stream)
@@ -228,16 +256,30 @@ static void print_verdict(const struct run *run, const struct report_style *styl
     }
 }
 
+static void print_host_uids(const struct run *run, FILE *stream)
+{
+    const struct phase_result *fenced = &run->phases[PHASE_FENCED];
+    if (!fenced->host_uids_known)
+        return;
+    fprintf(stream, "on the host");
+    for (int p = 0; p < PRINCIPALS; p++)
+        if (run->options.principals[p])
+            fprintf(stream, "  %s is uid %u", principal_name((enum principal)p), (unsigned)fenced->host_uids[p]);
+    fprintf(stream, "\n\n");
+}
+
 bool report_pretty(const struct run *run, const struct report_style *style, FILE *stream)
 {
     const struct run_options *options = &run->options;
     if (!style->quiet) {
-        fprintf(stream, "bottle-gate %s  backend %s%s%s  site sealed  principals%s%s\n\n", BOTTLE_VERSION,
+        fprintf(stream, "bottle-gate %s  backend %s%s%s  site sealed  principals%s%s\n", BOTTLE_VERSION,
                 options->backend->name, options->mutant >= 0 ? " without fence " : "",
                 options->mutant >= 0 ? options->backend->fences[options->mutant].name : "",
                 options->principals[PRINCIPAL_USER] ? " user" : "", options->principals[PRINCIPAL_ROOT] ? " root" : "");
+        print_host_uids(run, stream);
         print_table(run, style, stream);
         print_entries(run, style, stream);
+        print_pairs(run, style, stream);
         print_not_proved(run, style, stream);
     }
     print_verdict(run, style, stream);

@@ -1,6 +1,7 @@
 /* See report.h: the table of formats and what they share. */
 #include "report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct report_format report_formats[] = {
@@ -39,7 +40,41 @@ void report_each_hit(const struct run *run, enum phase_kind phase, const struct 
 
 const struct record_did *report_record(const struct run *run, const struct run_attempt_result *attempt)
 {
-    const struct principal_result *own = &run->phases[PHASE_FENCED].principals[attempt->principal];
-    const struct collected_act *act = &own->collection.acts[attempt->seq];
+    enum plan_part part;
+    uint16_t seq = plan_seq_in_part(&run->plan, attempt->seq, &part);
+    const struct part_result *own = &run->phases[PHASE_FENCED].parts[attempt->principal][part];
+    const struct collected_act *act = &own->collection.acts[seq];
     return own->ran && act->done ? &act->did : NULL;
+}
+
+static bool has_port(const struct swept_ports *swept, unsigned port)
+{
+    return port < 65536 && (swept->ports[port / 8] >> port % 8 & 1) != 0;
+}
+
+const struct swept_ports *report_swept_ports(const struct run *run, const struct run_attempt_result *attempt,
+                                             char ranges[REPORT_PORTS_TEXT])
+{
+    if (!plan_is_sweep(&run->plan.attempts[attempt->seq - 1]))
+        return NULL;
+    uint8_t index = plan_sweep_index(&run->plan, attempt->seq, attempt->principal);
+    const struct swept_ports *swept = &run->phases[PHASE_FENCED].sweeps[index];
+    if (swept->count == 0)
+        return NULL;
+    size_t used = 0;
+    ranges[0] = '\0';
+    for (unsigned first = 0, last; first < 65536; first = last + 1) {
+        last = first;
+        if (!has_port(swept, first))
+            continue;
+        while (has_port(swept, last + 1))
+            last++;
+        if (used + 16 > REPORT_PORTS_TEXT) {
+            snprintf(ranges + used, REPORT_PORTS_TEXT - used, "...");
+            break;
+        }
+        used += (size_t)snprintf(ranges + used, REPORT_PORTS_TEXT - used, first == last ? "%s%u" : "%s%u-%u",
+                                 used > 0 ? "," : "", first, last);
+    }
+    return swept;
 }

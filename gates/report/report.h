@@ -41,4 +41,10 @@ void report_each_hit(const struct run *run, enum phase_kind phase, const struct 
 /* What the fenced run's probe recorded of an attempt, or NULL. */
 const struct record_did *report_record(const struct run *run, const struct run_attempt_result *attempt);
 
+/* The ports at which a sweep was heard in the fenced run, with their ranges ("1-7701,7703-65535", cut with "..."
+ * where there are too many) in `ranges`; NULL for an attempt that is no sweep, or one that was heard nowhere. */
+#define REPORT_PORTS_TEXT 512
+const struct swept_ports *report_swept_ports(const struct run *run, const struct run_attempt_result *attempt,
+                                             char ranges[REPORT_PORTS_TEXT]);
+
 #endif

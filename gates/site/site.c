@@ -35,10 +35,6 @@
 #include "mounts.h"
 #include "sysctls.h"
 
-/* Addresses of the link: chosen, so that they are the same in every run and known to be usable. */
-#define LINK_HOST6  "fe80::77:1"
-#define LINK_WORLD6 "fe80::77:fe"
-
 #define TABLE_WORLD 100
 /* Microseconds. It takes a millisecond, but the kernel does it in a work queue that waits for namespaces
  * being torn down. */
@@ -79,7 +75,7 @@ static bool address_world(struct links *world, bool ipv6, struct error *error)
         done = links_add_route(world, &routes4[i], error);
     if (!ipv6)
         return done;
-    done = done && links_add_address(world, "wan0", LINK_WORLD6, 64, error) &&
+    done = done && links_add_address(world, "wan0", SITE_LINK_GATEWAY6, 64, error) &&
            links_add_address(world, "wan0", SITE_GATEWAY6, 128, error) &&
            links_add_rule(world, AF_INET6, "wan0", TABLE_WORLD, error);
     for (size_t i = 0; done && i < sizeof routes6 / sizeof routes6[0]; i++)
@@ -93,7 +89,7 @@ static bool address_host(struct links *host, bool ipv6, struct error *error)
     const struct link_route route6 = { .destination = "::", .gateway = SITE_GATEWAY6, .device = "lan0" };
     return links_set_up(host, "lo", error) && links_set_up(host, "lan0", error) &&
            links_add_address(host, "lan0", SITE_HOST4, 24, error) && links_add_route(host, &route4, error) &&
-           (!ipv6 || (links_add_address(host, "lan0", LINK_HOST6, 64, error) &&
+           (!ipv6 || (links_add_address(host, "lan0", SITE_LINK_HOST6, 64, error) &&
                       links_add_address(host, "lan0", SITE_HOST6, 64, error) && links_add_route(host, &route6, error)));
 }
 
@@ -131,9 +127,9 @@ static bool wait_until_ready(struct site *site, struct links *host, struct links
     return links_wait_until_running(world, "wan0", deadline, error) &&
            links_wait_until_running(host, "lan0", deadline, error) &&
            (!site->ipv6 || (links_wait_until_local(world, "wan0", SITE_GATEWAY6, deadline, error) &&
-                            links_wait_until_local(world, "wan0", LINK_WORLD6, deadline, error) &&
+                            links_wait_until_local(world, "wan0", SITE_LINK_GATEWAY6, deadline, error) &&
                             links_wait_until_local(host, "lan0", SITE_HOST6, deadline, error) &&
-                            links_wait_until_local(host, "lan0", LINK_HOST6, deadline, error)));
+                            links_wait_until_local(host, "lan0", SITE_LINK_HOST6, deadline, error)));
 }
 
 bool site_open(struct site *site, struct error *error)

@@ -19,15 +19,18 @@
 #include "../../launcher/support/error.h"
 #include "losses.h"
 
-#define SITE_HOST4      "10.77.0.1"
-#define SITE_HOST6      "fd77::1"
-#define SITE_GATEWAY4   "10.77.0.254"
-#define SITE_GATEWAY6   "fd77::fe"
-#define SITE_NEIGHBOUR4 "10.77.0.33"
-#define SITE_NEIGHBOUR6 "fd77::33"
-#define SITE_RESOLVER4  "10.77.0.53"
-#define SITE_RESOLVER6  "fd77::53"
-#define SITE_SOCKETS    "/run/bottle-gate" /* the witnesses' Unix sockets by path */
+#define SITE_HOST4         "10.77.0.1"
+#define SITE_HOST6         "fd77::1"
+#define SITE_GATEWAY4      "10.77.0.254"
+#define SITE_GATEWAY6      "fd77::fe"
+#define SITE_NEIGHBOUR4    "10.77.0.33"
+#define SITE_NEIGHBOUR6    "fd77::33"
+#define SITE_RESOLVER4     "10.77.0.53"
+#define SITE_RESOLVER6     "fd77::53"
+#define SITE_BROADCAST4    "10.77.0.255"
+#define SITE_LINK_HOST6    "fe80::77:1" /* chosen, so that they are the same in every run and known to be usable */
+#define SITE_LINK_GATEWAY6 "fe80::77:fe"
+#define SITE_SOCKETS       "/run/bottle-gate" /* the witnesses' Unix sockets by path */
 
 struct site {
     int host_namespace, world_namespace; /* network namespaces */

@@ -23,44 +23,68 @@ static void forget_run(void)
     run = NULL;
 }
 
-/* A run of one vector in which everything went well: caught in bare and open, silent in fenced. */
-static void make_good_run(void)
+#define EXTRA_PHASES 2 /* for the pair of a fence */
+
+static void make_good_phase(struct phase_result *phase, bool caught)
 {
-    static const uint16_t asked[] = { 114 };
-    struct error error = { 0 };
-    forget_run();
-    run = calloc(1, sizeof *run);
-    run->phases = calloc(PHASES, sizeof *run->phases);
-    run->attempts = calloc(2 * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
-    run->options = (struct run_options){
-        .backend = &native_backend, .principals = { true, true }, .self_proof = true, .mutant = -1
-    };
-    cr_assert(plan_make(&run->plan, asked, 1, true, &error), "%s", error.text);
-    run->findings = (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
-    strcpy(run->findings.kernel, "6.1");
-    strcpy(run->findings.probe_digest, "d1");
-    for (int k = 0; k < PHASES; k++) {
-        struct phase_result *phase = &run->phases[k];
-        run->findings.phases[k] = phase;
-        phase->state = PHASE_FINISHED;
-        phase->control_before = phase->control_final = true;
-        memset(phase->token, 0xa0 + k, sizeof phase->token);
-        for (int p = 0; p < PRINCIPALS; p++) {
-            struct principal_result *own = &phase->principals[p];
+    phase->state = PHASE_FINISHED;
+    phase->control_before = phase->control_final = phase->peer_good = true;
+    phase->sweep_ports = 100;
+    memset(phase->token, 0xa0 + (int)(phase - run->phases), sizeof phase->token);
+    for (int p = 0; p < PRINCIPALS; p++)
+        for (int part = 0; part < PARTS; part++) {
+            struct part_result *own = &phase->parts[p][part];
             own->ran = own->door_before = own->door_after = own->control_during = own->control_after = true;
             own->collection.state = STREAM_COMPLETE;
             own->collection.uid = p == PRINCIPAL_ROOT ? 0 : 65534;
             strcpy(own->collection.kernel, "6.1");
             strcpy(own->collection.digest, "d1");
-            for (uint16_t seq = 1; seq <= run->plan.count; seq++) {
-                own->collection.acts[seq].tried = own->collection.acts[seq].done = true;
-                own->collection.acts[seq].did.stage = STAGE_SENT;
-                if (k != PHASE_FENCED)
-                    phase->hits[phase->hit_count++].watch =
-                        (uint16_t)plan_watch_index(&run->plan, seq, (enum principal)p);
-            }
         }
+    for (int p = 0; p < PRINCIPALS; p++)
+        for (uint16_t seq = 1; seq <= run->plan.count; seq++) {
+            enum plan_part part;
+            uint16_t own_seq = plan_seq_in_part(&run->plan, seq, &part);
+            struct collected_act *act = &phase->parts[p][part].collection.acts[own_seq];
+            act->tried = act->done = true;
+            act->did.stage = STAGE_SENT;
+            act->did.sent = 100;
+            if (!caught)
+                continue;
+            struct hit *hit = &phase->hits[phase->hit_count++];
+            unsigned proof = run->plan.attempts[seq - 1].vector->proof;
+            hit->watch = (uint16_t)plan_watch_index(&run->plan, seq, (enum principal)p);
+            hit->kind = proof != 0 ? (enum witness_kind)proof : WITNESS_CAPTURE;
+        }
+}
+
+/* A run in which everything went well: caught in bare and open, silent in fenced. */
+static void make_good_run_of(const uint16_t *asked, size_t count)
+{
+    struct error error = { 0 };
+    struct plan_wishes wishes = {
+        .vectors = asked, .vector_count = count, .ipv6 = true, .peer4 = "127.0.0.1", .peer6 = "::1"
+    };
+    forget_run();
+    run = calloc(1, sizeof *run);
+    run->phases = calloc(PHASES + EXTRA_PHASES, sizeof *run->phases);
+    run->attempts = calloc(2 * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
+    run->options = (struct run_options){
+        .backend = &native_backend, .principals = { true, true }, .self_proof = SELF_PROOF_OPEN, .mutant = -1
+    };
+    cr_assert(plan_make(&run->plan, &wishes, &error), "%s", error.text);
+    run->findings = (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
+    strcpy(run->findings.kernel, "6.1");
+    strcpy(run->findings.probe_digest, "d1");
+    for (int k = 0; k < PHASES; k++) {
+        run->findings.phases[k] = &run->phases[k];
+        make_good_phase(&run->phases[k], k != PHASE_FENCED);
     }
+}
+
+static void make_good_run(void)
+{
+    static const uint16_t asked[] = { 114 };
+    make_good_run_of(asked, 1);
 }
 
 static void judge_run(void)
@@ -75,6 +99,7 @@ static void judge_run(void)
             evidence_gather(&run->findings, seq, attempt->principal, &attempt->evidence);
             attempt->judgement = judge(&attempt->evidence);
         }
+    self_proof_judge(run);
     verdict_on_run(run);
 }
 
@@ -83,9 +108,9 @@ static struct phase_result *fenced(void)
     return &run->phases[PHASE_FENCED];
 }
 
-static struct principal_result *root(enum phase_kind phase)
+static struct part_result *root(enum phase_kind phase)
 {
-    return &run->phases[phase].principals[PRINCIPAL_ROOT];
+    return &run->phases[phase].parts[PRINCIPAL_ROOT][PART_ATTEMPTS];
 }
 
 static void forget_hits(enum phase_kind phase)
@@ -211,8 +236,14 @@ static void open_died(void)
     run->phases[PHASE_OPEN].state = PHASE_RUNNING;
 }
 
+static void peer_deaf(void)
+{
+    fenced()->peer_good = false;
+}
+
 static void starved(void)
 {
+    root(PHASE_FENCED)->collection.acts[SEQ].did.sent = 0;
     strcpy(root(PHASE_FENCED)->collection.acts[SEQ].did.error, "EMFILE");
 }
 
@@ -233,6 +264,7 @@ static const struct {
     { "an act not done", act_not_done, RUN_INCONCLUSIVE },
     { "an act not tried", act_not_tried, RUN_INCONCLUSIVE },
     { "a probe out of descriptors", starved, RUN_INCONCLUSIVE },
+    { "a second bottle that hears nothing", peer_deaf, RUN_INCONCLUSIVE },
     { "unexplained packets", strays, RUN_INCONCLUSIVE },
     { "nothing caught in open", open_missed, RUN_INCONCLUSIVE },
     { "nothing caught anywhere", both_missed, RUN_INCONCLUSIVE },
@@ -293,7 +325,7 @@ Test(verdict, accepts_a_missing_facility_only_if_the_bare_run_lacks_it_too, .ini
         forget_hits((enum phase_kind)k);
         for (int p = 0; p < PRINCIPALS; p++)
             for (uint16_t seq = 1; seq <= run->plan.count; seq++)
-                strcpy(run->phases[k].principals[p].collection.acts[seq].did.error, "EAFNOSUPPORT");
+                strcpy(run->phases[k].parts[p][PART_ATTEMPTS].collection.acts[seq].did.error, "EAFNOSUPPORT");
     }
     /* The native backend says that its open bottle must leak this vector: unsupported everywhere is no proof
      * of openness. */
@@ -321,4 +353,142 @@ Test(verdict, of_a_run_with_nothing_in_it_is_inconclusive, .init = make_good_run
     run->attempt_count = 0;
     verdict_on_run(run);
     cr_assert_eq(run->verdict, RUN_INCONCLUSIVE);
+}
+
+static void make_sweep_run(void)
+{
+    static const uint16_t asked[] = { 1, 20 };
+    make_good_run_of(asked, 2);
+}
+
+Test(verdict, of_a_sweep_stands_on_its_own_session, .init = make_sweep_run, .fini = forget_run)
+{
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_PASS, "%s", run->reason);
+    run->phases[PHASE_FENCED].parts[PRINCIPAL_USER][PART_SWEEP].door_after = false;
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_INCONCLUSIVE);
+    cr_assert_eq(run->counts[VERDICT_INCONCLUSIVE], 4);
+}
+
+Test(verdict, of_a_sweep_that_left_a_port_out_is_inconclusive, .init = make_sweep_run, .fini = forget_run)
+{
+    run->phases[PHASE_FENCED].parts[PRINCIPAL_USER][PART_SWEEP].collection.acts[2].did.sent = 99;
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_INCONCLUSIVE);
+    cr_assert_eq(run->counts[VERDICT_INCONCLUSIVE], 1);
+}
+
+static void make_multipath_run(void)
+{
+    static const uint16_t asked[] = { 20, 68 };
+    make_good_run_of(asked, 2);
+}
+
+static void hits_become(enum phase_kind phase, enum witness_kind kind)
+{
+    for (size_t i = 0; i < run->phases[phase].hit_count; i++)
+        run->phases[phase].hits[i].kind = kind;
+}
+
+Test(verdict, needs_the_way_itself_to_be_seen_where_a_fallback_would_look_the_same, .init = make_multipath_run,
+     .fini = forget_run)
+{
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_PASS, "%s", run->reason);
+    hits_become(PHASE_OPEN, WITNESS_TCP); /* multipath TCP fell back to plain TCP */
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_INCONCLUSIVE);
+}
+
+Test(verdict, takes_whatever_gets_out_of_the_fenced_bottle_for_an_escape, .init = make_multipath_run,
+     .fini = forget_run)
+{
+    struct hit *hit = &fenced()->hits[fenced()->hit_count++];
+    hit->kind = WITNESS_TCP;
+    hit->watch = (uint16_t)plan_watch_index(&run->plan, run->plan.count, PRINCIPAL_USER);
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_FAIL);
+}
+
+/* The pair of the descriptors fence: BG-116 escapes without it, BG-020 doesn't. */
+static void make_pair_run(void)
+{
+    static const uint16_t asked[] = { 20, 116 };
+    make_good_run_of(asked, 2);
+    run->options.self_proof = SELF_PROOF_EACH;
+    run->pair_count = 1;
+    run->pairs[0] = (struct fence_pair){ .fence = (size_t)backend_find_fence(&native_backend, "descriptors"),
+                                         .with = PHASE_FENCED,
+                                         .without = PHASES };
+    make_good_phase(&run->phases[PHASES], false);
+    for (int p = 0; p < PRINCIPALS; p++) {
+        struct hit *hit = &run->phases[PHASES].hits[run->phases[PHASES].hit_count++];
+        hit->kind = WITNESS_DESCRIPTOR;
+        hit->watch = (uint16_t)plan_watch_index(&run->plan, run->plan.count, (enum principal)p);
+    }
+}
+
+static void pair_is_good(void) {}
+static void pair_lets_nothing_out(void)
+{
+    run->phases[PHASES].hit_count = 0;
+}
+static void pair_lets_one_principal_out(void)
+{
+    run->phases[PHASES].hit_count = 1;
+}
+static void pair_lets_another_out(void)
+{
+    struct hit *hit = &run->phases[PHASES].hits[run->phases[PHASES].hit_count++];
+    hit->kind = WITNESS_CAPTURE;
+    hit->watch = (uint16_t)plan_watch_index(&run->plan, SEQ, PRINCIPAL_ROOT);
+}
+static void pair_did_not_start(void)
+{
+    run->phases[PHASES].state = PHASE_FAILED;
+}
+static void pair_died(void)
+{
+    run->phases[PHASES].state = PHASE_RUNNING;
+}
+static void pair_without_controls(void)
+{
+    run->phases[PHASES].control_final = false;
+}
+
+Test(verdict, of_a_fence_that_is_not_what_keeps_its_vectors_in_is_void, .fini = forget_run)
+{
+    static const struct {
+        const char *name;
+        void (*make)(void);
+        enum run_verdict wanted;
+    } cases[] = {
+        { "a good pair", pair_is_good, RUN_PASS },
+        { "nothing got out", pair_lets_nothing_out, RUN_VOID },
+        { "one principal only", pair_lets_one_principal_out, RUN_VOID },
+        { "something else got out too", pair_lets_another_out, RUN_VOID },
+        { "it did not start", pair_did_not_start, RUN_VOID },
+        { "it died", pair_died, RUN_VOID },
+        { "its controls are missing", pair_without_controls, RUN_VOID },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_pair_run();
+        cases[i].make();
+        judge_run();
+        cr_expect_eq(run->verdict, cases[i].wanted, "%s: %s %s", cases[i].name, run_verdict_name(run->verdict),
+                     run->reason);
+        cr_expect_eq(run_verdict_exit(run->verdict), cases[i].wanted == RUN_PASS ? 0 : 3, "%s", cases[i].name);
+        cr_expect_eq(run->pairs[0].proved, cases[i].wanted == RUN_PASS, "%s", cases[i].name);
+        cr_expect(cases[i].wanted == RUN_PASS || strstr(run->reason, "descriptors") != NULL, "%s", cases[i].name);
+    }
+}
+
+Test(verdict, of_an_escape_goes_before_a_pair_that_failed, .fini = forget_run)
+{
+    make_pair_run();
+    pair_lets_nothing_out();
+    add_fenced_hit();
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_FAIL);
 }

@@ -1,0 +1,26 @@
+/*
+ * Phases as processes: several at a time, side by side, each PID 1 of namespaces made for it and killed by the kernel when
+ * the gate dies. Each has a site of its own, so they can't disturb each other, and together they cost about as much time as
+ * the longest of them.
+ */
+#ifndef GATES_PHASES_H
+#define GATES_PHASES_H
+
+#include "phase.h"
+
+#define PHASES_AT_ONCE 3
+
+struct phase_job {
+    struct phase_options options;
+    struct phase_result *result; /* in memory that is shared with the phase's process */
+};
+
+/* Runs 1 to PHASES_AT_ONCE jobs to their ends. `progress` (or NULL) is called with a line at each step of each. False if one
+ * could not be started, or found that this host lacks something (ERROR_HOST); other failures are in the results. */
+bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
+                void *context, struct error *error);
+
+/* Ends every phase that is under way; for a signal handler (async-signal-safe). */
+void phases_interrupt(void);
+
+#endif

@@ -1,0 +1,116 @@
+/* See self_proof.h. A pair's runs are fenced runs like any other, judged by the same judge against the same bare and open
+ * runs; only what is expected of them differs. */
+#include "self_proof.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "phases.h"
+#include "run.h"
+
+static bool stops(const struct fence *fence, uint16_t vector)
+{
+    for (const uint16_t *id = fence->vectors; *id != 0; id++)
+        if (*id == vector)
+            return true;
+    return false;
+}
+
+bool self_proof_exercised(const struct run *run, const struct fence *fence)
+{
+    for (uint16_t i = 0; i < run->plan.count; i++)
+        if (stops(fence, run->plan.attempts[i].vector->id))
+            return true;
+    return false;
+}
+
+static void add_job(struct run *run, const struct phase_options *common, const struct fence *fence, bool with,
+                    size_t result, struct phase_job *job)
+{
+    uint32_t bit = 1u << (fence - run->options.backend->fences);
+    *job = (struct phase_job){ *common, &run->phases[result] };
+    job->options.kind = PHASE_FENCED;
+    job->options.without = fence->masked_by | (with ? 0 : bit);
+    job->options.fault = FAULT_NONE;
+    snprintf(job->options.label, sizeof job->options.label, "%s %.20s", with ? "only" : "without", fence->name);
+}
+
+bool self_proof_run(struct run *run, const struct phase_options *common, struct error *error)
+{
+    struct phase_job jobs[2 * FENCES_MAX];
+    const struct backend *backend = run->options.backend;
+    size_t count = 0, result = PHASES;
+    for (size_t i = 0; i < backend->fence_count && run->pair_count < FENCES_MAX; i++) {
+        const struct fence *fence = &backend->fences[i];
+        if (!self_proof_exercised(run, fence))
+            continue;
+        struct fence_pair *pair = &run->pairs[run->pair_count++];
+        *pair = (struct fence_pair){ .fence = i, .with = PHASE_FENCED, .without = result++ };
+        add_job(run, common, fence, false, pair->without, &jobs[count++]);
+        if (fence->masked_by == 0)
+            continue;
+        pair->with = result++;
+        add_job(run, common, fence, true, pair->with, &jobs[count++]);
+    }
+    for (size_t done = 0; done < count; done += PHASES_AT_ONCE) {
+        size_t now = count - done < PHASES_AT_ONCE ? count - done : PHASES_AT_ONCE;
+        if (!phases_run(&jobs[done], now, run->options.progress, run->options.context, error))
+            return false;
+    }
+    return true;
+}
+
+/* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
+ * without it. The others must stay blocked without it; where masking fences were left out as well, that says nothing. */
+static void expect(const struct run *run, struct fence_pair *pair, bool with, uint16_t seq, enum principal principal)
+{
+    const struct fence *fence = &run->options.backend->fences[pair->fence];
+    const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
+    bool its_own = stops(fence, attempt->vector->id);
+    if (!its_own && (with || fence->masked_by != 0))
+        return;
+    struct findings findings = run->findings;
+    struct evidence evidence;
+    findings.phases[PHASE_FENCED] = &run->phases[with ? pair->with : pair->without];
+    evidence_gather(&findings, seq, principal, &evidence);
+    struct judgement judgement = judge(&evidence);
+    if (its_own && !with) {
+        pair->planned++;
+        pair->escaped += judgement.verdict == VERDICT_ESCAPED;
+    }
+    if (judgement.verdict == (its_own && !with ? VERDICT_ESCAPED : VERDICT_BLOCKED) || pair->reason[0] != '\0')
+        return;
+    char target[160];
+    plan_describe_target(&run->plan, seq, principal, target, sizeof target);
+    snprintf(pair->reason, sizeof pair->reason, "%s it, BG-%03u %.60s as %s is %s (%.60s)", with ? "with" : "without",
+             attempt->vector->id, target, principal_name(principal), verdict_name(judgement.verdict),
+             judge_reason_text(judgement.reason));
+}
+
+static void judge_pair(struct run *run, struct fence_pair *pair)
+{
+    for (int with = 1; with >= 0; with--) {
+        const struct phase_result *result = &run->phases[with ? pair->with : pair->without];
+        if (result->state == PHASE_FAILED)
+            snprintf(pair->reason, sizeof pair->reason, "its run %s it could not be made: %.120s",
+                     with ? "with" : "without", result->error.text);
+        for (int principal = 0; principal < PRINCIPALS; principal++)
+            for (uint16_t seq = 1; run->options.principals[principal] && seq <= run->plan.count; seq++)
+                expect(run, pair, with == 1, seq, (enum principal)principal);
+    }
+    pair->proved = pair->reason[0] == '\0' && pair->escaped > 0;
+}
+
+void self_proof_judge(struct run *run)
+{
+    for (size_t i = 0; i < run->pair_count; i++)
+        judge_pair(run, &run->pairs[i]);
+}
+
+const struct fence_pair *self_proof_void(const struct run *run)
+{
+    for (size_t i = 0; i < run->pair_count; i++)
+        if (!run->pairs[i].proved)
+            return &run->pairs[i];
+    return NULL;
+}
