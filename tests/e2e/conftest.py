@@ -36,6 +36,7 @@ class Account:
     def __init__(self, name, programs, home):
         self.name, self.programs, self.home = name, programs, home
         self.is_root = name == "root"
+        self.uid = 0 if self.is_root else NOBODY if os.getuid() == 0 else os.getuid()
 
     def prefix(self):
         if self.is_root or os.getuid() != 0:
