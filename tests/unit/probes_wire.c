@@ -341,8 +341,12 @@ Test(wire, where_there_is_no_gateway_the_literal_is_taken)
     WIRE_SKIP_IF(!wire_enter_empty());
     struct endpoint *udp = world_add(ANSWERS_TOKEN, SOCK_DGRAM, NULL);
     plan_begin(3000, NULL);
+    struct endpoint *imds = world_add(ANSWERS_TOKEN, SOCK_STREAM, NULL);
     uint16_t seq = plan_add(MECHANISM_UDP, "@route:127.0.0.1", udp->port);
+    uint16_t http = plan_add(MECHANISM_METADATA, "@route:127.0.0.1", imds->port);
     run(NULL);
     expect(seq, STAGE_ANSWERED, "", TOKEN);
+    expect(http, STAGE_ANSWERED, "", TOKEN);
     cr_expect(heard_nonce(udp, seq));
+    cr_expect(heard(imds, "\r\nHost: 127.0.0.1\r\n", 19));
 }
