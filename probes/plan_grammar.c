@@ -22,8 +22,23 @@
 
 static bool is_dns(enum mechanism mechanism)
 {
-    return mechanism == MECHANISM_DNS_UDP || mechanism == MECHANISM_DNS_TCP ||
-           (mechanism >= MECHANISM_DNS_TXT && mechanism <= MECHANISM_DNS_CASE);
+    switch (mechanism) {
+    case MECHANISM_DNS_UDP:
+    case MECHANISM_DNS_TCP:
+    case MECHANISM_DNS_TXT:
+    case MECHANISM_DNS_NULL:
+    case MECHANISM_DNS_EDNS:
+    case MECHANISM_DNS_QUESTIONS:
+    case MECHANISM_DNS_CASE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_multicast(const struct address *address)
+{
+    return address->family == AF_INET6 ? address->ip[0] == 0xff : (address->ip[0] & 0xf0) == 0xe0;
 }
 
 /* Whether a mechanism can be tried at this address and port at all. */
@@ -37,8 +52,9 @@ static bool target_fits(enum mechanism mechanism, const char *text, size_t size,
     case TRANSPORT_UNIX:
         return address.family == AF_UNIX && port == 0;
     case TRANSPORT_ICMP:
-    case TRANSPORT_GROUP:
         return ip && port == 0;
+    case TRANSPORT_GROUP:
+        return ip && is_multicast(&address) && port == 0;
     case TRANSPORT_VSOCK:
         return address.kind == ADDRESS_VSOCK && port == 0;
     case TRANSPORT_DESCRIPTOR:
@@ -47,6 +63,8 @@ static bool target_fits(enum mechanism mechanism, const char *text, size_t size,
     case TRANSPORT_UDP:
         if (mechanism == MECHANISM_SWEEP_TCP || mechanism == MECHANISM_SWEEP_UDP)
             return ip && address.scope[0] == '\0' && port != 0;
+        if (mechanism == MECHANISM_UDP_BROADCAST && address.family != AF_INET)
+            return false; /* IPv6 has none */
         return (ip || address.kind == ADDRESS_RESOLVER || address.kind == ADDRESS_ROUTE) && port != 0;
     case TRANSPORTS:
         break;

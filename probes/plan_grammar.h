@@ -11,7 +11,7 @@
  * and after the attempts. seq: 1, 2, 3, ... id: BG-nnn. mechanism: see vectors.h. address: IP literal (IPv6
  * may end in %scope), @resolver:LITERAL or @route:LITERAL (TCP and UDP mechanisms), a literal with /NAME (DNS
  * mechanisms only), @abstract:NAME or @path:/NAME (Unix), @vsock:1:PORT, @inherited: all as address.h has them, each
- * for its mechanisms only; a sweep takes a plain literal. port: 0 exactly for ICMP, GROUP, Unix, vsock and inherited; for a
+ * for its mechanisms only; a sweep takes a plain literal, a join a multicast address, a broadcast an IPv4 one. port: 0 exactly for ICMP, GROUP, Unix, vsock and inherited; for a
  * sweep the number of ports, of which 65535 are all of them, and fewer a choice that the nonce makes. mask, masked nonce: 32 hex digits each; the nonce is
  * their XOR, so that no spelling of a nonce lies in a bottle's file system or passes over a management
  * channel; a mask of zeroes is refused. A plan without a door has door port 0, and a plan has at least one

@@ -43,7 +43,14 @@ static const struct setting settings4[] = {
     { "ipv4/tcp_max_syn_backlog", "4096", "4096", MUST_EXIST },
     { "core/somaxconn", "4096", "4096", MUST_EXIST },
     { "ipv4/tcp_abort_on_overflow", "0", "0", MAY_LACK },
-    { "ipv4/tcp_fastopen", "3", "3", MAY_LACK }, /* data in a SYN can be tried */
+    /* What bare attempts need of their own kernel; where it has none of it, the attempt's record says so. */
+    { "ipv4/tcp_fastopen", "3", "3", MAY_LACK },
+    { "ipv4/tcp_fastopen_blackhole_timeout_sec", "0", "0", MAY_LACK }, /* one that was lost shuts off no other */
+    { "mptcp/enabled", "1", "1", MAY_LACK },
+    { "ipv4/igmp_max_memberships", "20", "20", MUST_EXIST },
+    { "ipv4/igmp_link_local_mcast_reports", "1", "1", MAY_LACK },
+    { "ipv4/conf/*/force_igmp_version", "0", "0", MUST_EXIST },
+    { "ipv4/conf/*/igmpv3_unsolicited_report_interval", "1000", "1000", MAY_LACK },
 };
 
 static const struct setting settings6[] = {
@@ -58,6 +65,8 @@ static const struct setting settings6[] = {
     { "ipv6/conf/*/use_tempaddr", "0", "0", MAY_LACK },  /* the source address of a packet is known beforehand */
     { "ipv6/conf/*/addr_gen_mode", "1", "1", MAY_LACK }, /* link-local ones are the site's own */
     { "ipv6/conf/*/drop_unicast_in_l2_multicast", "0", "0", MAY_LACK },
+    { "ipv6/conf/*/force_mld_version", "0", "0", MUST_EXIST },
+    { "ipv6/conf/*/mldv2_unsolicited_report_interval", "1000", "1000", MAY_LACK },
     { "ipv6/bindv6only", "0", "0", MUST_EXIST },
     { "ipv6/icmp/echo_ignore_all", "0", "0", MAY_LACK },
 };

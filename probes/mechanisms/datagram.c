@@ -64,6 +64,12 @@ static void send_next(struct attempt *attempt, uint64_t now)
         attempt->wake = attempt->deadline;
 }
 
+void datagram_begin(struct attempt *attempt, uint64_t now)
+{
+    attempt->events = POLLIN;
+    send_next(attempt, now);
+}
+
 void datagram_start(struct attempt *attempt, int protocol, bool connected, uint64_t now)
 {
     attempt->connected = connected;
@@ -80,8 +86,7 @@ void datagram_start(struct attempt *attempt, int protocol, bool connected, uint6
             break;
         close(attempt->socket);
     }
-    attempt->events = POLLIN;
-    send_next(attempt, now);
+    datagram_begin(attempt, now);
 }
 
 static bool is_answer(struct attempt *attempt, const uint8_t *data, size_t size)

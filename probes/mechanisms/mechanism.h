@@ -72,7 +72,8 @@ struct attempt {
     bool (*judge_answer)(struct attempt *attempt, const uint8_t *data, size_t size);
 };
 
-/* The functions of a mechanism that stands in plans. */
+/* The functions of a mechanism that stands in plans. One that this probe doesn't have yet gets functions that end
+ * the attempt at once, as STAGE_TARGET with EOPNOTSUPP: not tried, which proves nothing. */
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism);
 
 /* The door's round trip is made like an attempt, but is no mechanism of any vector: the nonce is the
@@ -80,8 +81,10 @@ const struct mechanism_functions *mechanism_functions(enum mechanism mechanism);
 extern const struct mechanism_functions door_functions;
 
 /* One a mechanism; the table of them is in mechanisms.c. */
-extern const struct mechanism_functions tcp_functions, udp_functions, udp_sendto_functions, dns_udp_functions,
-    dns_tcp_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions;
+extern const struct mechanism_functions tcp_functions, mptcp_functions, tcp_fastopen_functions, tcp_syn_functions,
+    udp_functions, udp_sendto_functions, udp_broadcast_functions, multicast_join_functions, dns_udp_functions,
+    dns_tcp_functions, dns_txt_functions, dns_null_functions, dns_edns_functions, dns_questions_functions,
+    dns_case_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions;
 
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);
@@ -97,6 +100,9 @@ void attempt_add_answer(struct attempt *attempt, const uint8_t *data, size_t siz
 /* Opens a non-blocking socket for the attempt's address and fills `target`. False if the attempt has ended by
  * that. */
 bool attempt_open(struct attempt *attempt, int type, int protocol);
+
+/* The index of the first interface that is up and no loopback, or of the loopback. */
+uint32_t attempt_first_link(void);
 
 /* True if the socket's own address is its target: on loopback, the kernel may pick the target's port as the
  * source, and the attempt would talk to itself. */

@@ -2,6 +2,7 @@
  * The table of mechanisms, and what all of them share: how an attempt ends, its payload, and the search for
  * the token that only a witness sends.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,11 +22,29 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_ICMP_ECHO] = &icmp_echo_functions,
     [MECHANISM_UNIX_STREAM] = &unix_stream_functions,
     [MECHANISM_UNIX_DGRAM] = &unix_dgram_functions,
+    [MECHANISM_UDP_BROADCAST] = &udp_broadcast_functions,
+    [MECHANISM_MULTICAST_JOIN] = &multicast_join_functions,
+    [MECHANISM_MPTCP] = &mptcp_functions,
+    [MECHANISM_TCP_FASTOPEN] = &tcp_fastopen_functions,
+    [MECHANISM_TCP_SYN] = &tcp_syn_functions,
+    [MECHANISM_DNS_TXT] = &dns_txt_functions,
+    [MECHANISM_DNS_NULL] = &dns_null_functions,
+    [MECHANISM_DNS_EDNS] = &dns_edns_functions,
+    [MECHANISM_DNS_QUESTIONS] = &dns_questions_functions,
+    [MECHANISM_DNS_CASE] = &dns_case_functions,
 };
+
+static void end_untried(struct attempt *attempt, uint64_t now)
+{
+    (void)now;
+    attempt_end(attempt, STAGE_TARGET, EOPNOTSUPP);
+}
+
+static const struct mechanism_functions missing = { .start = end_untried };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)
 {
-    return functions[mechanism];
+    return functions[mechanism] != NULL ? functions[mechanism] : &missing;
 }
 
 void attempt_end_keeping_socket(struct attempt *attempt, enum stage stage, int error)

@@ -13,6 +13,8 @@
 static void start(struct attempt *attempt, uint64_t now)
 {
     const char *host = attempt->planned->address;
+    if (host[0] == '@')
+        host = strchr(host, ':') + 1; /* the literal behind "@route:": whoever stands for it answers to any name */
     char nonce[2 * NONCE_BYTES + 1];
     encode_hex(attempt->planned->nonce, NONCE_BYTES, nonce);
     int size = snprintf((char *)attempt->request, sizeof attempt->request,

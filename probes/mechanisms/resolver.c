@@ -25,7 +25,8 @@ static bool line_names(const char *line, size_t size, struct address *address)
     for (size_t i = start; i < end; i++)
         if (is_blank(line[i]))
             end = i;
-    return address_parse(line + start, end - start, address) && address->kind == ADDRESS_IP;
+    return address_parse(line + start, end - start, address) && address->kind == ADDRESS_IP &&
+           address->parent[0] == '\0' && strcmp(address->scope, "*") != 0;
 }
 
 void resolver_prefer(const char *text, size_t size, struct address *address)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 #include <unistd.h>
@@ -75,14 +76,36 @@ static void read_answer(struct attempt *attempt)
         finish(attempt, STAGE_ANSWERED, 0);
 }
 
-void stream_start(struct attempt *attempt, uint64_t now)
+/* The first move: 0 when connected, EINPROGRESS while that takes its time, or what went wrong. */
+static int dial(struct attempt *attempt, bool in_syn)
 {
+    attempt->request_sent = 0;
+    attempt->sent = 0;
+    if (!in_syn)
+        return connect(attempt->socket, &attempt->target.any, attempt->target_size) == 0 ? 0 : errno;
+    ssize_t sent = sendto(attempt->socket, attempt->request, attempt->request_size, MSG_FASTOPEN | MSG_NOSIGNAL,
+                          &attempt->target.any, attempt->target_size);
+    if (sent < 0)
+        return errno; /* EINPROGRESS: the SYN went without a byte, and the request goes when it is answered */
+    attempt->request_sent = (uint16_t)sent;
+    attempt->sent = (uint32_t)sent;
+    return EINPROGRESS;
+}
+
+static void start(struct attempt *attempt, int protocol, bool in_syn, uint64_t now)
+{
+    const int on = 1;
     for (unsigned tries = 1;; tries++) {
-        if (!attempt_open(attempt, SOCK_STREAM, 0))
+        if (!attempt_open(attempt, SOCK_STREAM, protocol))
             return;
-        attempt->connected = connect(attempt->socket, &attempt->target.any, attempt->target_size) == 0;
-        if (!attempt->connected && errno != EINPROGRESS) {
-            attempt_end(attempt, STAGE_CONNECT, errno);
+        if (in_syn && setsockopt(attempt->socket, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &on, sizeof on) != 0) {
+            attempt_end(attempt, STAGE_SOCKET, errno);
+            return;
+        }
+        int error = dial(attempt, in_syn);
+        attempt->connected = error == 0;
+        if (error != 0 && error != EINPROGRESS) {
+            attempt_end(attempt, STAGE_CONNECT, error);
             return;
         }
         if (tries == OWN_PORT_TRIES || !attempt_meets_itself(attempt))
@@ -93,6 +116,21 @@ void stream_start(struct attempt *attempt, uint64_t now)
     attempt->wake = attempt->deadline;
     if (attempt->connected)
         send_request(attempt, now);
+}
+
+void stream_start(struct attempt *attempt, uint64_t now)
+{
+    start(attempt, 0, false, now);
+}
+
+void stream_start_over(struct attempt *attempt, int protocol, uint64_t now)
+{
+    start(attempt, protocol, false, now);
+}
+
+void stream_start_in_syn(struct attempt *attempt, uint64_t now)
+{
+    start(attempt, 0, true, now);
 }
 
 void stream_ready(struct attempt *attempt, short events, uint64_t now)
@@ -107,6 +145,8 @@ void stream_ready(struct attempt *attempt, short events, uint64_t now)
             return;
         }
         attempt->connected = true;
+        send_request(attempt, now); /* or what the SYN has left of it */
+        return;
     }
     if (attempt->request_sent < attempt->request_size)
         send_request(attempt, now);

@@ -1,11 +1,13 @@
 /*
  * From the plan's address to an open socket and a socket address: the one place of the probe that calls
- * socket(2), looks up an interface's index, or reads the bottle's resolver file. Families other than IP and
- * Unix are refused here by name: a connect to some (vsock) would leave the gate's own world for the real
- * hypervisor.
+ * socket(2), looks up an interface's index, or asks for the bottle's resolver or gateway. Families other than IP
+ * and Unix are refused here by name: a connect to some (vsock) would leave the gate's own world for the real
+ * hypervisor. Netlink is opened for one purpose, to ask the kernel itself for its routes and links, and closed
+ * at once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "../fields.h"
 #include "mechanism.h"
 #include "resolver.h"
+#include "routes.h"
 
 static int open_socket(int family, int type, int protocol)
 {
@@ -26,11 +29,38 @@ static int open_socket(int family, int type, int protocol)
     return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 }
 
-/* The index of an interface given by number or name; 0 if there is none. No libc lookup: those may allocate.
- */
+/* -1 where the bottle forbids it or its kernel has none. */
+static int open_rtnetlink(void)
+{
+    return socket(AF_NETLINK, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+}
+
+uint32_t attempt_first_link(void)
+{
+    int netlink = open_rtnetlink();
+    if (netlink < 0)
+        return ROUTES_LOOPBACK;
+    uint32_t index = routes_first_link(netlink);
+    close(netlink);
+    return index;
+}
+
+static void prefer_gateway(struct address *address)
+{
+    int netlink = open_rtnetlink();
+    if (netlink < 0)
+        return;
+    routes_prefer_gateway(netlink, address);
+    close(netlink);
+}
+
+/* The index of an interface given by number, name or star; 0 if there is none. No libc lookup: those may
+ * allocate. */
 static uint32_t scope_index(int fd, const char *scope)
 {
     uint64_t number;
+    if (strcmp(scope, "*") == 0)
+        return attempt_first_link();
     if (field_decimal((struct field){ scope, strlen(scope) }, INT32_MAX, &number))
         return (uint32_t)number;
     struct ifreq request;
@@ -79,6 +109,8 @@ bool attempt_open(struct attempt *attempt, int type, int protocol)
     }
     if (address.kind == ADDRESS_RESOLVER)
         resolver_prefer_given(&address);
+    if (address.kind == ADDRESS_ROUTE)
+        prefer_gateway(&address);
     if (protocol == IPPROTO_ICMP && address.family == AF_INET6)
         protocol = IPPROTO_ICMPV6;
     attempt->socket = open_socket(address.family, type, protocol);

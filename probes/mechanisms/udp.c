@@ -1,8 +1,11 @@
 /*
- * UDP, connected and unconnected. They are two mechanisms, since engines that hook connect(2) have been seen
- * to miss sendto(2), and the other way round. See datagram.h.
+ * UDP, connected, unconnected and broadcast. The first two are two mechanisms, since engines that hook connect(2)
+ * have been seen to miss sendto(2), and the other way round. The third is the second with the permission that
+ * socket(7) asks for before anything goes to a broadcast address. See datagram.h.
  */
 #include "datagram.h"
+
+#include <errno.h>
 
 static void start_connected(struct attempt *attempt, uint64_t now)
 {
@@ -16,5 +19,18 @@ static void start_unconnected(struct attempt *attempt, uint64_t now)
     datagram_start(attempt, 0, false, now);
 }
 
+static void start_broadcast(struct attempt *attempt, uint64_t now)
+{
+    const int on = 1;
+    attempt_set_payload(attempt);
+    if (!attempt_open(attempt, SOCK_DGRAM, 0))
+        return;
+    if (setsockopt(attempt->socket, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) != 0)
+        attempt_end(attempt, STAGE_SOCKET, errno);
+    else
+        datagram_begin(attempt, now);
+}
+
 const struct mechanism_functions udp_functions = { start_connected, datagram_ready, datagram_timer };
 const struct mechanism_functions udp_sendto_functions = { start_unconnected, datagram_ready, datagram_timer };
+const struct mechanism_functions udp_broadcast_functions = { start_broadcast, datagram_ready, datagram_timer };

@@ -2,9 +2,12 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../../probes/address.h"
 #include "../../probes/mechanisms/resolver.h"
+
+#define LETTERS_63 "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
 
 Test(address, accepts_every_documented_spelling)
 {
@@ -12,19 +15,32 @@ Test(address, accepts_every_documented_spelling)
         const char *text;
         enum address_kind kind;
         int family;
-        const char *scope, *name;
+        const char *scope, *name, *parent;
     } cases[] = {
-        { "127.0.0.1", ADDRESS_IP, AF_INET, "", "" },
-        { "0.0.0.0", ADDRESS_IP, AF_INET, "", "" },
-        { "::", ADDRESS_IP, AF_INET6, "", "" },
-        { "2001:db8::1", ADDRESS_IP, AF_INET6, "", "" },
-        { "::ffff:10.0.0.1", ADDRESS_IP, AF_INET6, "", "" },
-        { "fe80::1%eth0", ADDRESS_IP, AF_INET6, "eth0", "" },
-        { "fe80::1%2", ADDRESS_IP, AF_INET6, "2", "" },
-        { "@resolver:10.77.0.53", ADDRESS_RESOLVER, AF_INET, "", "" },
-        { "@resolver:fd77::53", ADDRESS_RESOLVER, AF_INET6, "", "" },
-        { "@abstract:bg-114.d", ADDRESS_ABSTRACT, AF_UNIX, "", "bg-114.d" },
-        { "@path:/run/x.sock", ADDRESS_PATH, AF_UNIX, "", "/run/x.sock" },
+        { "127.0.0.1", ADDRESS_IP, AF_INET, "", "", "" },
+        { "0.0.0.0", ADDRESS_IP, AF_INET, "", "", "" },
+        { "::", ADDRESS_IP, AF_INET6, "", "", "" },
+        { "2001:db8::1", ADDRESS_IP, AF_INET6, "", "", "" },
+        { "::ffff:10.0.0.1", ADDRESS_IP, AF_INET6, "", "", "" },
+        { "fe80::1%eth0", ADDRESS_IP, AF_INET6, "eth0", "", "" },
+        { "fe80::1%2", ADDRESS_IP, AF_INET6, "2", "", "" },
+        { "@resolver:10.77.0.53", ADDRESS_RESOLVER, AF_INET, "", "", "" },
+        { "@resolver:fd77::53", ADDRESS_RESOLVER, AF_INET6, "", "", "" },
+        { "@abstract:bg-114.d", ADDRESS_ABSTRACT, AF_UNIX, "", "bg-114.d", "" },
+        { "@path:/run/x.sock", ADDRESS_PATH, AF_UNIX, "", "/run/x.sock", "" },
+        { "fe80::1%*", ADDRESS_IP, AF_INET6, "*", "", "" },
+        { "@resolver:fe80::1%wan0", ADDRESS_RESOLVER, AF_INET6, "wan0", "", "" },
+        { "@route:172.17.0.1", ADDRESS_ROUTE, AF_INET, "", "", "" },
+        { "@route:fe80::1%*", ADDRESS_ROUTE, AF_INET6, "*", "", "" },
+        { "9.9.9.9/metadata.example", ADDRESS_IP, AF_INET, "", "", "metadata.example" },
+        { "2001:db8::1/a", ADDRESS_IP, AF_INET6, "", "", "a" },
+        { "fe80::1%a/b", ADDRESS_IP, AF_INET6, "a", "", "b" },
+        { "@resolver:10.77.0.53/a-1.b2.c", ADDRESS_RESOLVER, AF_INET, "", "", "a-1.b2.c" },
+        { "@route:10.0.0.1/a", ADDRESS_ROUTE, AF_INET, "", "", "a" },
+        { "9.9.9.9/" LETTERS_63, ADDRESS_IP, AF_INET, "", "", LETTERS_63 },
+        { "@vsock:1:1", ADDRESS_VSOCK, AF_VSOCK, "", "", "" },
+        { "@vsock:1:4294967294", ADDRESS_VSOCK, AF_VSOCK, "", "", "" },
+        { "@inherited", ADDRESS_INHERITED, AF_UNSPEC, "", "", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct address address;
@@ -33,7 +49,12 @@ Test(address, accepts_every_documented_spelling)
         cr_expect_eq(address.family, cases[i].family, "%s", cases[i].text);
         cr_expect_str_eq(address.scope, cases[i].scope);
         cr_expect_str_eq(address.name, cases[i].name);
+        cr_expect_str_eq(address.parent, cases[i].parent);
     }
+    struct address address;
+    cr_assert(address_parse("@vsock:1:4294967294", 19, &address));
+    cr_expect_eq(address.context, 1);
+    cr_expect_eq(address.vsock_port, 4294967294u);
 }
 
 Test(address, refuses_everything_else)
@@ -51,7 +72,47 @@ Test(address, refuses_everything_else)
         "1::2::3",
         "fe80::1%",
         "fe80::1%sixteen-letters-",
-        "fe80::1%a/b",
+        "fe80::1%**",
+        "fe80::1%*a",
+        "fe80::1%a*",
+        "1.2.3.4%*",
+        "1.2.3.4/",
+        "/",
+        "/a",
+        "1.2.3.4/.",
+        "1.2.3.4/.a",
+        "1.2.3.4/a.",
+        "1.2.3.4/a..b",
+        "1.2.3.4/A",
+        "1.2.3.4/a_b",
+        "1.2.3.4/a/b",
+        "1.2.3.4/a b",
+        "1.2.3.4/a%lo",
+        "1.2.3.4/" LETTERS_63 "a",
+        "fe80::1%/a",
+        "fe80::1%lo/",
+        "@route:",
+        "@route:x",
+        "@route:@resolver:1.1.1.1",
+        "@route:/a",
+        "@route",
+        "@inherited:",
+        "@inherited1",
+        "@inherit",
+        "@vsock:",
+        "@vsock:1",
+        "@vsock:1:",
+        "@vsock:1:0",
+        "@vsock:1:01",
+        "@vsock:1:4294967295",
+        "@vsock:1:4294967296",
+        "@vsock:1:1/a",
+        "@vsock:0:1",
+        "@vsock:2:1",
+        "@vsock:3:1",
+        "@vsock:01:1",
+        "@vsock:4294967295:1",
+        "@vsock:-1:1",
         "fe80::1%a%b",
         "::1:",
         "[::1]",
@@ -95,7 +156,8 @@ Test(resolver, is_the_first_nameserver_of_its_family_or_else_the_literal)
         { "nameserver\nnameserver \nnameservers 1.1.1.1\nnameserver1.1.1.1\n nameserver 1.1.1.1\nnameserver "
           "dns\n",
           "10.77.0.53", "fd77::53" },
-        { "nameserver @path:/x\nnameserver @resolver:1.1.1.1\n", "10.77.0.53", "fd77::53" },
+        { "nameserver @path:/x\nnameserver @resolver:1.1.1.1\nnameserver @route:1.1.1.1\n", "10.77.0.53", "fd77::53" },
+        { "nameserver 1.1.1.1/a\nnameserver fe80::1%*\nnameserver @inherited\n", "10.77.0.53", "fd77::53" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct address address;

@@ -20,6 +20,15 @@ static const struct planned_attempt rows[] = {
     { .vector = 64, .mechanism = MECHANISM_ICMP_ECHO, .address = "198.51.100.64" },
     { .vector = 114, .mechanism = MECHANISM_UNIX_STREAM, .address = "@abstract:bg-114" },
     { .vector = 114, .mechanism = MECHANISM_UNIX_DGRAM, .address = "@path:/run/x" },
+    { .vector = 17, .mechanism = MECHANISM_TCP, .address = "@route:172.17.0.1", .port = 9 },
+    { .vector = 23, .mechanism = MECHANISM_UDP, .address = "fe80::1%*", .port = 9 },
+    { .vector = 46, .mechanism = MECHANISM_DNS_UDP, .address = "@resolver:10.77.0.53/metadata.example", .port = 53 },
+    { .vector = 38, .mechanism = MECHANISM_UDP_BROADCAST, .address = "255.255.255.255", .port = 9 },
+    { .vector = 39, .mechanism = MECHANISM_MULTICAST_JOIN, .address = "ff15::1%*" },
+    { .vector = 55, .mechanism = MECHANISM_DNS_CASE, .address = "9.9.9.9", .port = 53 },
+    { .vector = 116, .mechanism = MECHANISM_INHERITED, .address = "@inherited" },
+    { .vector = 106, .mechanism = MECHANISM_VSOCK, .address = "@vsock:1:7" },
+    { .vector = 1, .mechanism = MECHANISM_SWEEP_TCP, .address = "127.0.0.1", .port = 65535 },
 };
 
 static void fill_plan(uint16_t count)
@@ -180,7 +189,10 @@ Test(plan, is_refused_as_a_whole_for_any_flaw)
         { "198.51.100.7 65535", "198.51.100.7 65536", 2 },
         { "198.51.100.7 65535", "198.51.100.7 0", 2 },
         { "198.51.100.7 65535", "198.51.100.7 065535", 2 },
-        { "198.51.100.7 65535", "@resolver:1.1.1.1 53", 2 },
+        { "198.51.100.7 65535", "198.51.100.7/a 53", 2 },
+        { "127.0.0.1 7702", "127.0.0.1/a 7702", 1 },
+        { "127.0.0.1 7702", "fe80::1%* 7702", 1 },
+        { "127.0.0.1 7702", "@route:127.0.0.1 7702", 1 },
         { "198.51.100.7 65535", "@abstract:x 1", 2 },
         { "198.51.100.7 65535", "2001:db8:61::* 1", 2 },
         { "198.51.100.64 0", "198.51.100.64 7", 8 },
@@ -281,5 +293,72 @@ Test(plan, is_not_written_with_a_field_that_could_not_be_read_again)
             break;
         }
         cr_expect_eq(plan_format(&plan, masks, text, sizeof text), 0, "flaw %u", flaw);
+    }
+}
+
+Test(plan, has_no_address_or_port_that_its_mechanism_can_not_use)
+{
+    static const struct {
+        enum mechanism mechanism;
+        const char *address;
+        uint16_t port;
+        bool fits;
+    } cases[] = {
+        { MECHANISM_TCP, "@resolver:1.1.1.1", 53, true },
+        { MECHANISM_TCP_SYN, "@route:1.1.1.1", 80, true },
+        { MECHANISM_TCP_FASTOPEN, "@route:fe80::1%*", 80, true },
+        { MECHANISM_MPTCP, "@resolver:1.1.1.1", 80, true },
+        { MECHANISM_METADATA, "@route:1.1.1.1", 80, true },
+        { MECHANISM_UDP_SENDTO, "@route:1.1.1.1", 0, false },
+        { MECHANISM_TCP, "@inherited", 80, false },
+        { MECHANISM_TCP, "@vsock:1:7", 80, false },
+        { MECHANISM_TCP, "1.1.1.1/a", 80, false },
+        { MECHANISM_METADATA, "1.1.1.1/a", 80, false },
+        { MECHANISM_UDP_BROADCAST, "10.0.0.255", 9, true },
+        { MECHANISM_UDP_BROADCAST, "ff02::1", 9, false },
+        { MECHANISM_UDP_BROADCAST, "10.0.0.255", 0, false },
+        { MECHANISM_MULTICAST_JOIN, "239.1.2.3", 0, true },
+        { MECHANISM_MULTICAST_JOIN, "ff15::1", 0, true },
+        { MECHANISM_MULTICAST_JOIN, "239.1.2.3", 9, false },
+        { MECHANISM_MULTICAST_JOIN, "10.1.2.3", 0, false },
+        { MECHANISM_MULTICAST_JOIN, "240.0.0.1", 0, false },
+        { MECHANISM_MULTICAST_JOIN, "fe80::1", 0, false },
+        { MECHANISM_MULTICAST_JOIN, "@route:239.1.2.3", 0, false },
+        { MECHANISM_DNS_UDP, "1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_TCP, "1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_TXT, "1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_NULL, "@route:1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_EDNS, "@resolver:1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_QUESTIONS, "fe80::1%*/a", 53, true },
+        { MECHANISM_DNS_CASE, "1.1.1.1/a", 53, true },
+        { MECHANISM_DNS_CASE, "1.1.1.1/a", 0, false },
+        { MECHANISM_ICMP_ECHO, "1.1.1.1", 0, true },
+        { MECHANISM_ICMP_ECHO, "@route:1.1.1.1", 0, false },
+        { MECHANISM_ICMP_ECHO, "1.1.1.1/a", 0, false },
+        { MECHANISM_UNIX_STREAM, "@inherited", 0, false },
+        { MECHANISM_INHERITED, "@inherited", 0, true },
+        { MECHANISM_INHERITED, "@inherited", 1, false },
+        { MECHANISM_INHERITED, "127.0.0.1", 0, false },
+        { MECHANISM_VSOCK, "@vsock:1:7", 0, true },
+        { MECHANISM_VSOCK, "@vsock:2:7", 0, false },
+        { MECHANISM_VSOCK, "@vsock:1:7", 7, false },
+        { MECHANISM_VSOCK, "127.0.0.1", 0, false },
+        { MECHANISM_SWEEP_TCP, "127.0.0.1", 65535, true },
+        { MECHANISM_SWEEP_UDP, "::1", 1, true },
+        { MECHANISM_SWEEP_TCP, "127.0.0.1", 0, false },
+        { MECHANISM_SWEEP_TCP, "@route:127.0.0.1", 9, false },
+        { MECHANISM_SWEEP_UDP, "fe80::1%lo", 9, false },
+        { MECHANISM_SWEEP_UDP, "fe80::1%*", 9, false },
+        { MECHANISM_SWEEP_UDP, "127.0.0.1/a", 9, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fill_plan(1);
+        plan.attempts[0].mechanism = cases[i].mechanism;
+        plan.attempts[0].port = cases[i].port;
+        strcpy(plan.attempts[0].address, cases[i].address);
+        size_t size = plan_format(&plan, masks, text, sizeof text);
+        cr_expect_eq(size != 0, cases[i].fits, "%s %s %u", mechanism_name(cases[i].mechanism), cases[i].address,
+                     cases[i].port);
+        cr_expect(size == 0 || plan_parse(text, size, &again, NULL, NULL), "%s", cases[i].address);
     }
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "../../probes/address.h"
+#include "../../probes/mechanisms/mechanism.h"
 #include "../../probes/vectors.h"
 
 static const char *const places[] = { "@host4",      "@host6",      "@gateway4",  "@gateway6",
@@ -131,6 +132,15 @@ Test(mechanisms, are_found_by_their_names)
     cr_expect_not(mechanism_find("", &untouched));
     cr_expect_not(mechanism_find("TCP", &untouched));
     cr_expect_eq(untouched, MECHANISM_UDP);
+}
+
+Test(mechanisms, have_functions_even_where_this_probe_cannot_try_them_yet)
+{
+    for (unsigned i = 0; i < MECHANISMS; i++) {
+        const struct mechanism_functions *functions = mechanism_functions((enum mechanism)i);
+        cr_assert_not_null(functions, "%s", mechanism_name((enum mechanism)i));
+        cr_expect_not_null(functions->start, "%s", mechanism_name((enum mechanism)i));
+    }
 }
 
 Test(names, are_all_there)
