@@ -115,12 +115,12 @@ static bool execute(struct run *run, struct error *error)
     uname(&host);
     snprintf(run->kernel, sizeof run->kernel, "%.64s", host.release);
     snprintf(run->arch, sizeof run->arch, "%.64s", host.machine);
-    char no_vsock[96];
-    bool ipv6 = access("/proc/net/if_inet6", F_OK) == 0, vsock = vsock_owned(no_vsock, sizeof no_vsock);
+    struct error no_vsock = { 0 };
+    bool ipv6 = access("/proc/net/if_inet6", F_OK) == 0, vsock = vsock_owned(&no_vsock);
     struct plan_wishes wishes = { .vectors = run->options.vectors,
                                   .vector_count = run->options.vector_count,
                                   .ipv6 = ipv6,
-                                  .no_vsock = vsock ? NULL : no_vsock,
+                                  .no_vsock = vsock ? NULL : no_vsock.text,
                                   .peer4 = run->options.backend->peer4,
                                   .peer6 = run->options.backend->peer6,
                                   .sweep = run->options.sweep };

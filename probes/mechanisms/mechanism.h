@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <linux/vm_sockets.h>
 
 #include "../plan_grammar.h"
 #include "../record_grammar.h"
@@ -60,6 +61,7 @@ struct attempt {
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
         struct sockaddr_un un;
+        struct sockaddr_vm vm;
     } target;
     socklen_t target_size;
     bool connected, answered;
@@ -84,7 +86,8 @@ extern const struct mechanism_functions door_functions;
 extern const struct mechanism_functions tcp_functions, mptcp_functions, tcp_fastopen_functions, tcp_syn_functions,
     udp_functions, udp_sendto_functions, udp_broadcast_functions, multicast_join_functions, dns_udp_functions,
     dns_tcp_functions, dns_txt_functions, dns_null_functions, dns_edns_functions, dns_questions_functions,
-    dns_case_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions;
+    dns_case_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions,
+    vsock_functions;
 
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);

@@ -32,6 +32,7 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_DNS_EDNS] = &dns_edns_functions,
     [MECHANISM_DNS_QUESTIONS] = &dns_questions_functions,
     [MECHANISM_DNS_CASE] = &dns_case_functions,
+    [MECHANISM_VSOCK] = &vsock_functions,
 };
 
 static void end_untried(struct attempt *attempt, uint64_t now)
