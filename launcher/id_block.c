@@ -1,15 +1,15 @@
 /*
  * See id_block.h. The range from 0x70000000 is one that no distribution, no systemd allocator and no subordinate id file
- * hands out by default, but an administrator may: so the files are read, and the owners of all processes looked at. Two
+ * hands out by default, but an administrator may: so the files are read, and the kernel is asked for processes. Two
  * launchers that look at the same moment start at different blocks, because the place comes from the process id.
  */
 #include "id_block.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIRST_BLOCK  (ID_BLOCK_LOW / ID_BLOCK_SIZE)
@@ -17,16 +17,24 @@
 #define ID_COLUMN    2 /* of /etc/passwd */
 #define RANGE_COLUMN 1 /* of /etc/subuid, with the count in the next one */
 
-bool id_block_mapped(const char *map, uint32_t first, uint32_t count)
+bool id_block_translate(const char *map, uint32_t first, uint32_t count, uint32_t *outside)
 {
     for (const char *line = map; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
         line += *line == '\n';
-        unsigned long inside, outside, length;
-        if (sscanf(line, "%lu %lu %lu", &inside, &outside, &length) == 3 && inside <= first &&
-            first + (unsigned long)count <= inside + length)
+        unsigned long inside, to, length;
+        if (sscanf(line, "%lu %lu %lu", &inside, &to, &length) == 3 && inside <= first &&
+            first + (unsigned long)count <= inside + length) {
+            *outside = (uint32_t)(to + (first - inside));
             return true;
+        }
     }
     return false;
+}
+
+bool id_block_mapped(const char *map, uint32_t first, uint32_t count)
+{
+    uint32_t outside;
+    return id_block_translate(map, first, count, &outside);
 }
 
 static void mark(unsigned char used[BLOCKS], unsigned long first, unsigned long count)
@@ -59,18 +67,17 @@ static void mark_file(unsigned char used[BLOCKS], const char *path, int column, 
     fclose(file);
 }
 
-static void mark_processes(unsigned char used[BLOCKS])
+/* Asks the kernel's table of users, which costs the same however many processes there are. The two ids are those that a
+ * bottle's processes have; every bottle has a process (its init) with the first. */
+bool id_block_taken(uint32_t block)
 {
-    DIR *processes = opendir("/proc");
-    if (processes == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
-        struct stat owner;
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-            fstatat(dirfd(processes), entry->d_name, &owner, 0) == 0)
-            mark(used, owner.st_uid, 1);
+    static const uint32_t used[] = { 0, 65534 };
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        errno = 0;
+        if (getpriority(PRIO_USER, block + used[i]) != -1 || errno != ESRCH)
+            return true;
     }
-    closedir(processes);
+    return false;
 }
 
 uint32_t id_block_find(void)
@@ -80,10 +87,11 @@ uint32_t id_block_find(void)
     mark_file(used, "/etc/passwd", ID_COLUMN, false);
     mark_file(used, "/etc/subuid", RANGE_COLUMN, true);
     mark_file(used, "/etc/subgid", RANGE_COLUMN, true);
-    mark_processes(used);
     uint32_t start = (uint32_t)getpid() * 31 + calls++;
-    for (uint32_t i = 0; i < BLOCKS; i++)
-        if (!used[(start + i) % BLOCKS])
-            return (FIRST_BLOCK + (start + i) % BLOCKS) * ID_BLOCK_SIZE;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        uint32_t index = (start + i) % BLOCKS, block = (FIRST_BLOCK + index) * ID_BLOCK_SIZE;
+        if (!used[index] && !id_block_taken(block))
+            return block;
+    }
     return 0;
 }

@@ -116,8 +116,7 @@ static bool drop_groups(struct error *error)
     return error_system(error, "can't drop the supplementary groups");
 }
 
-/* A user namespace whose one id is 65534, made by the calling process for itself. */
-static bool become_only_user(struct error *error)
+bool namespaces_become_only_user(struct error *error)
 {
     char uids[64], gids[64];
     snprintf(uids, sizeof uids, "%d %u 1", USER_ID, (unsigned)geteuid());
@@ -136,7 +135,7 @@ bool namespaces_become(enum principal principal, int user_namespace, struct erro
             return error_system(error, "can't enter the user namespace of uid %d", USER_ID);
     } else if (principal == PRINCIPAL_USER && geteuid() != USER_ID &&
                !(namespaces_have_block() && capabilities_have(CAP_SETUID))) {
-        if (!become_only_user(error))
+        if (!namespaces_become_only_user(error))
             return false;
     }
     if (!drop_groups(error))

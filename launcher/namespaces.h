@@ -34,6 +34,9 @@ bool namespaces_have_block(void);
  * is -1. */
 bool namespaces_become(enum principal principal, int user_namespace, struct error *error);
 
+/* Puts the calling process into a user namespace of its own whose one id, 65534, is the process's own on the outside. */
+bool namespaces_become_only_user(struct error *error);
+
 /* What forbids user namespaces here, if anything: fills `error` (ERROR_HOST) with the exact remedy and
  * returns false. Looks at user.max_user_namespaces, kernel.unprivileged_userns_clone,
  * kernel.apparmor_restrict_unprivileged_userns, then tries one with all namespaces that a bottle needs.

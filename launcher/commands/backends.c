@@ -1,6 +1,6 @@
 /*
- * bottle backends [NAME] [--json]: what can start bottles here, and what each fence of one keeps in. Everything printed comes
- * from the backend's own table.
+ * bottle backends [NAME] [--json]: what can start bottles here, and what each fence of one keeps in, with the command that
+ * proves it. Everything printed comes from the backend's own table.
  */
 #include "command.h"
 
@@ -10,14 +10,20 @@
 
 #include "../backend.h"
 
-static void print_vectors(const struct fence *fence, const char *before, const char *between, const char *format)
+/* The gate without this fence and those that mask it: it must find a way out. */
+#define PROOF "bottle-gate run --mutant=%s"
+
+enum { VECTORS_A_LINE = 12 };
+
+static void print_masks(const struct backend *backend, const struct fence *fence, const char *quote,
+                        const char *between)
 {
-    for (size_t i = 0; fence->vectors[i] != 0; i++) {
-        fputs(i == 0 ? before : between, stdout);
-        if (*format == 'B')
-            printf("BG-%03u", fence->vectors[i]);
-        else
-            printf("%u", fence->vectors[i]);
+    bool first = true;
+    for (size_t i = 0; i < backend->fence_count; i++) {
+        if ((fence->masked_by >> i & 1) == 0)
+            continue;
+        printf("%s%s%s%s", first ? "" : between, quote, backend->fences[i].name, quote);
+        first = false;
     }
 }
 
@@ -25,10 +31,20 @@ static void print_fences(const struct backend *backend)
 {
     printf("%s: %zu fences\n", backend->name, backend->fence_count);
     for (size_t i = 0; i < backend->fence_count; i++) {
-        printf("  %-14s keeps in: %s\n", backend->fences[i].name, backend->fences[i].keeps);
-        print_vectors(&backend->fences[i], "                 stops: ", ", ", "BG");
-        if (backend->fences[i].vectors[0] != 0)
-            putchar('\n');
+        const struct fence *fence = &backend->fences[i];
+        printf("  %-14s keeps in: %s\n", fence->name, fence->keeps);
+        if (fence->vectors[0] == 0) {
+            printf("  %-14s unproved: no vector tries it yet\n", "");
+            continue;
+        }
+        printf("  %-14s stops:", "");
+        for (size_t j = 0; fence->vectors[j] != 0; j++)
+            printf(j > 0 && j % VECTORS_A_LINE == 0 ? "\n%23s BG-%03u" : "%s BG-%03u", "", fence->vectors[j]);
+        if (fence->masked_by != 0) {
+            printf("\n  %-14s masked by: ", "");
+            print_masks(backend, fence, "", ", ");
+        }
+        printf("\n  %-14s proved by: " PROOF "\n", "", fence->name);
     }
 }
 
@@ -37,10 +53,13 @@ static void print_json(const struct backend *backend)
 {
     printf("{\"name\":\"%s\",\"fences\":[", backend->name);
     for (size_t i = 0; i < backend->fence_count; i++) {
-        printf("%s{\"name\":\"%s\",\"keeps\":\"%s\",\"vectors\":[", i == 0 ? "" : ",", backend->fences[i].name,
-               backend->fences[i].keeps);
-        print_vectors(&backend->fences[i], "", ",", "number");
-        fputs("]}", stdout);
+        const struct fence *fence = &backend->fences[i];
+        printf("%s{\"name\":\"%s\",\"keeps\":\"%s\",\"vectors\":[", i == 0 ? "" : ",", fence->name, fence->keeps);
+        for (size_t j = 0; fence->vectors[j] != 0; j++)
+            printf("%s%u", j == 0 ? "" : ",", fence->vectors[j]);
+        fputs("],\"masked_by\":[", stdout);
+        print_masks(backend, fence, "\"", ",");
+        printf(fence->vectors[0] != 0 ? "],\"proof\":\"" PROOF "\"}" : "],\"proof\":null}", fence->name);
     }
     fputs("]}", stdout);
 }
@@ -86,10 +105,12 @@ static int run(int argc, char **argv, struct error *error)
 const struct command bottle_command_backends = {
     .name = "backends",
     .summary = "list what can start bottles, and the fences of one",
-    .help = "usage: bottle backends [NAME] [--json]\n"
-            "\n"
-            "Lists the backends; with NAME, its fences: what each keeps in, and the vectors that it stops.\n"
-            "\n"
-            "  --json   the same for a program\n",
+    .help =
+        "usage: bottle backends [NAME] [--json]\n"
+        "\n"
+        "Lists the backends; with NAME, its fences: what each keeps in, the vectors that it stops, the fences that\n"
+        "stop the same ones, and the command that proves it by leaving it out.\n"
+        "\n"
+        "  --json   the same for a program\n",
     .run = run,
 };

@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -61,5 +63,17 @@ bool native_descriptors_close(int kept, struct error *error)
         }
         closedir(open_ones);
     }
+    return true;
+}
+
+bool native_descriptors_close_on_exec(struct error *error)
+{
+    if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+        return true;
+    /* EINVAL: Linux 5.9 and 5.10 have the call and not the flag. */
+    if (errno != ENOSYS && errno != EINVAL)
+        return error_system(error, "can't have the descriptors closed on exec");
+    for (int fd = 3, last = (int)sysconf(_SC_OPEN_MAX); fd < last; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
     return true;
 }

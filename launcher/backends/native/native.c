@@ -23,13 +23,17 @@
 #endif
 
 static const uint16_t none[] = { 0 };
-static const uint16_t network_vectors[] = { 20, 22, 26, 27, 44, 48, 49, 54, 61, 62, 64, 114, 0 };
+static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44,  45, 46,
+                                            48, 49, 54, 55, 56, 60, 61, 62, 64, 68, 69, 70, 78, 114, 0 };
+static const uint16_t mount_vectors[] = { 112, 0 };
+static const uint16_t descriptor_vectors[] = { 116, 0 };
+static const uint16_t seccomp_vectors[] = { 106, 0 };
 
 const struct fence native_fences[NATIVE_FENCES] = {
     [FENCE_NETWORK] = { "network", "every packet: its own network namespace has a loopback and the door, nothing else",
                         network_vectors, 0 },
-    [FENCE_MOUNT] = { "mount", "the host's files and Unix sockets by path: its own root, from an empty tmpfs", none,
-                      0 },
+    [FENCE_MOUNT] = { "mount", "the host's files and Unix sockets by path: its own root, from an empty tmpfs",
+                      mount_vectors, 0 },
     [FENCE_PID] = { "pid", "the sight of, and signals to, the host's processes; ends with its PID 1", none, 0 },
     [FENCE_USER] = { "user", "the ids of the host: root inside is no root outside (nesting goes with it)", none, 0 },
     [FENCE_IPC] = { "ipc", "System V and POSIX message queues and shared memory", none, 0 },
@@ -39,10 +43,10 @@ const struct fence native_fences[NATIVE_FENCES] = {
     [FENCE_NO_NEW_PRIVILEGES] = { "no-new-privs", "setuid programs and file capabilities", none, 0 },
     [FENCE_CAPABILITIES] = { "capabilities", "every capability, uid 0 of the bottle included", none, 0 },
     [FENCE_SECCOMP] = { "seccomp",
-                        "packet, raw, vsock and odd sockets, namespaces, mounts, io_uring, keys, BPF, tracing", none,
-                        0 },
+                        "packet, raw, vsock and odd sockets, namespaces, mounts, io_uring, keys, BPF, tracing",
+                        seccomp_vectors, 0 },
     [FENCE_LIMITS] = { "limits", "core dumps, and unlimited processes, descriptors and file sizes", none, 0 },
-    [FENCE_DESCRIPTORS] = { "descriptors", "what the launcher has open, but the three streams", none, 0 },
+    [FENCE_DESCRIPTORS] = { "descriptors", "what the launcher has open, but the three streams", descriptor_vectors, 0 },
     [FENCE_SESSION] = { "session", "the launcher's session and its controlling terminal", none, 0 },
     [FENCE_NESTING] = { "nesting", "user namespaces inside the bottle, and what they would give", none, 0 },
 };
@@ -98,13 +102,13 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         bottle->namespaces[i] = -1;
 
     cleanup_close int listener = -1;
-    bool ready = !native_fenced(bottle->without, FENCE_SECCOMP) || native_filter_compile(&bottle->filter, error);
-    if (!ready || !native_build(bottle, options->init_path, &listener, error)) {
+    if (!native_build(bottle, options->init_path, &listener, error)) {
         forget(bottle);
         return NULL;
     }
     if (!native_check_namespaces(bottle, error) ||
-        (listener >= 0 && !door_relay_start(listener, &bottle->door, &bottle->relay, error))) {
+        (listener >= 0 && !door_relay_start(listener, &bottle->door, &bottle->relay, error)) ||
+        !native_build_finish(bottle, error)) {
         destroy(bottle, NULL);
         return NULL;
     }
@@ -138,14 +142,16 @@ static bool structural(uint16_t vector, bool ipv6)
     return false;
 }
 
-/* An open bottle is in its caller's network: it reaches all of these, or something else stands in the way. */
-static const uint16_t open_must_leak[] = { 20, 22, 26, 44, 48, 49, 61, 62, 114, 0 };
+/* An open bottle is in its caller's network and files: it reaches all of these, or something else stands in the way. */
+static const uint16_t open_must_leak[] = { 1, 17, 20, 22, 26, 44, 48, 49, 55, 61, 62, 112, 114, 116, 0 };
 
 const struct backend native_backend = {
     .name = "native",
     .fences = native_fences,
     .fence_count = NATIVE_FENCES,
     .open_must_leak = open_must_leak,
+    .peer4 = "127.0.0.1", /* bottles have no address but that of their own loopback */
+    .peer6 = "::1",
     .drain_milliseconds = 1000, /* a SYN that nobody answered is sent again after one second (RFC 6298 2.1) */
     .preflight = preflight,
     .start = start,
@@ -153,6 +159,7 @@ const struct backend native_backend = {
     .put = native_put,
     .exec = native_exec,
     .open_terminal = native_open_terminal,
+    .host_uid = native_host_uid,
     .fingerprint = native_fingerprint,
     .structural = structural,
     .destroy = destroy,

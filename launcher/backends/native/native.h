@@ -1,6 +1,6 @@
 /*
- * The native backend's own parts and what they share: a bottle made of Linux namespaces, started by three short-lived
- * processes and held together by one (bottle-init). Only the files in this folder, and bottle_main's commands for
+ * The native backend's own parts and what they share: a bottle made of Linux namespaces, held together by
+ * its PID 1 (bottle-init). Only the files in this folder, and bottle_main's commands for
  * native_open_terminal, include this.
  */
 #ifndef LAUNCHER_BACKENDS_NATIVE_NATIVE_H
@@ -86,8 +86,9 @@ static inline bool native_fenced(uint32_t without, enum native_fence fence)
 
 /* --- set-up operations; each works on the calling process --- */
 
-/* Brings lo up and opens ping sockets in the calling process's new network namespace. */
+/* Brings lo up in the calling process's new network namespace; and lets its groups make ping sockets, once there are any. */
 bool native_network_set_up(struct error *error);
+bool native_network_allow_ping(struct error *error);
 
 /* Makes the door's listening socket in the calling process's network namespace. Returns it, or -1. */
 int native_door_listen(struct error *error);
@@ -108,21 +109,29 @@ bool native_limits_set(struct error *error);
 /* Closes every descriptor from 3 up but `kept` (-1: none). */
 bool native_descriptors_close(int kept, struct error *error);
 
+/* Has every descriptor from 3 up closed when the calling process runs another program. */
+bool native_descriptors_close_on_exec(struct error *error);
+
 /* Compiles the seccomp rules once; loads them into the calling process (which has no_new_privs or CAP_SYS_ADMIN). */
 bool native_filter_compile(struct native_filter *filter, struct error *error);
 bool native_filter_load(const struct native_filter *filter, struct error *error);
 
 /* --- the life of a bottle --- */
 
-/* Starts the namespaces and init of `bottle`, whose `without`, `door` and filter are set. *listener is the door's socket
- * afterwards, or -1. On failure everything that was started is gone again. */
+/* Starts the namespaces and init of `bottle`, whose `without` and `door` are set. *listener is the door's socket
+ * afterwards, or -1. On failure everything that was started is gone again. native_build_finish waits until bottle-init says
+ * that it runs, while the caller could do something else. */
 bool native_build(struct bottle *bottle, const char *init_path, int *listener, struct error *error);
+bool native_build_finish(const struct bottle *bottle, struct error *error);
 
 bool native_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
 bool native_exec(struct bottle *bottle, char *const argv[], enum principal principal,
                  const struct exec_streams *streams, pid_t *pid, struct error *error);
 bool native_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 bool native_destroy(struct bottle *bottle, struct error *error);
+
+/* See struct backend's host_uid. */
+bool native_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 
 /* Enters the bottle's namespaces and becomes its root. The calling process's children are in its PID namespace. */
 bool native_enter(const struct bottle *bottle, struct error *error);

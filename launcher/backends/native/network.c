@@ -27,8 +27,12 @@ bool native_network_set_up(struct error *error)
 {
     cleanup_close int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-    if (control < 0 || ioctl(control, SIOCSIFFLAGS, &request) != 0)
-        return error_system(error, "can't bring up the bottle's loopback");
+    return (control >= 0 && ioctl(control, SIOCSIFFLAGS, &request) == 0) ||
+           error_system(error, "can't bring up the bottle's loopback");
+}
+
+bool native_network_allow_ping(struct error *error)
+{
     /* The kernel refuses a range that isn't mapped, and 65534 is mapped only where a block is. */
     return file_write(PING_GROUPS, namespaces_have_block() ? "0 65535" : "0 0", error);
 }
