@@ -33,19 +33,14 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_DNS_QUESTIONS] = &dns_questions_functions,
     [MECHANISM_DNS_CASE] = &dns_case_functions,
     [MECHANISM_VSOCK] = &vsock_functions,
+    [MECHANISM_INHERITED] = &inherited_functions,
+    [MECHANISM_SWEEP_TCP] = &sweep_tcp_functions,
+    [MECHANISM_SWEEP_UDP] = &sweep_udp_functions,
 };
-
-static void end_untried(struct attempt *attempt, uint64_t now)
-{
-    (void)now;
-    attempt_end(attempt, STAGE_TARGET, EOPNOTSUPP);
-}
-
-static const struct mechanism_functions missing = { .start = end_untried };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)
 {
-    return functions[mechanism] != NULL ? functions[mechanism] : &missing;
+    return functions[mechanism];
 }
 
 void attempt_end_keeping_socket(struct attempt *attempt, enum stage stage, int error)

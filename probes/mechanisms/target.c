@@ -25,7 +25,7 @@
 #include "resolver.h"
 #include "routes.h"
 
-static int open_socket(int family, int type, int protocol)
+int probe_socket(int family, int type, int protocol)
 {
     static const struct sockaddr_vm own = { .svm_family = AF_VSOCK,
                                             .svm_cid = VMADDR_CID_LOCAL,
@@ -134,7 +134,7 @@ bool attempt_open(struct attempt *attempt, int type, int protocol)
         prefer_gateway(&address);
     if (protocol == IPPROTO_ICMP && address.family == AF_INET6)
         protocol = IPPROTO_ICMPV6;
-    attempt->socket = open_socket(address.family, type, protocol);
+    attempt->socket = probe_socket(address.family, type, protocol);
     if (attempt->socket < 0) {
         attempt_end(attempt, STAGE_SOCKET, errno);
         return false;
