@@ -26,6 +26,13 @@ void hearing_note_broken(struct hearing *hearing, const char *text)
     result->broken = true;
 }
 
+void hearing_note_stray(struct hearing *hearing, const char *text)
+{
+    struct phase_result *result = hearing->result;
+    if (result->strays++ == 0)
+        snprintf(result->stray_text, sizeof result->stray_text, "%s", text);
+}
+
 /* A tuple may belong to both principals; the one whose attempts are under way sent the packet: the control
  * round between two principals is heard after everything that the first one sent, and messages come in order.
  */
@@ -84,6 +91,19 @@ static void take_hit(struct hearing *hearing, const struct witness_message *mess
         message->monotonic_microseconds > hearing->started ? message->monotonic_microseconds - hearing->started : 0;
 }
 
+void hearing_note_socket(struct hearing *hearing, uint16_t watch, const char *at, const char *peer)
+{
+    struct witness_message message = { .event = WITNESS_HIT,
+                                       .watch = watch,
+                                       .by_tuple = true,
+                                       .kind = WITNESS_SOCKETS,
+                                       .point = "table",
+                                       .monotonic_microseconds = clock_microseconds() };
+    snprintf(message.at, sizeof message.at, "%s", at);
+    snprintf(message.peer, sizeof message.peer, "%s", peer);
+    take_hit(hearing, &message);
+}
+
 bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
 {
     struct phase_result *result = hearing->result;
@@ -93,8 +113,7 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
         take_hit(hearing, message);
         return true;
     case WITNESS_STRAY:
-        if (result->strays++ == 0)
-            memcpy(result->stray_text, message->text, sizeof result->stray_text);
+        hearing_note_stray(hearing, message->text);
         return true;
     case WITNESS_LOST:
         snprintf(text, sizeof text, "a witness lost something: %s", message->text);

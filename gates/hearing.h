@@ -58,6 +58,10 @@ void hearing_stop(struct hearing *hearing);
 /* Ends the witness process whatever it does, and frees. */
 void hearing_end(struct hearing *hearing);
 
+/* Writes down that somebody on the host dials an attempt's destination, or a socket there that nothing explains. */
+void hearing_note_socket(struct hearing *hearing, uint16_t watch, const char *at, const char *peer);
+void hearing_note_stray(struct hearing *hearing, const char *text);
+
 /* Writes down the first thing that broke. */
 void hearing_note_broken(struct hearing *hearing, const char *text);
 

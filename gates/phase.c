@@ -15,6 +15,7 @@
 #include "peer.h"
 #include "session.h"
 #include "site/site.h"
+#include "socket_watch.h"
 
 #define SWEEP_MILLISECONDS 30000 /* a bound on hangs: 65,535 ports that say nothing take a few seconds */
 
@@ -27,6 +28,7 @@ struct phase {
     struct hearing hearing;
     struct bottle *bottle;
     struct peer peer;
+    struct socket_watch sockets;
 };
 
 static void say(const struct phase *phase, const char *step)
@@ -111,6 +113,7 @@ static bool begin_part(struct phase *phase, struct part_session *own, enum princ
 static void finish_part(struct phase *phase, struct part_session *own, struct part_result *result)
 {
     hearing_finish_session(&phase->hearing, &own->session, &result->collection);
+    socket_watch_look(&phase->sockets, &phase->hearing);
     if (!own->started)
         return;
     result->ran = true;
@@ -251,6 +254,8 @@ static bool run_steps(struct phase *phase, struct error *error)
     if (!hearing_start(&phase->hearing, &phase->site, phase->secret, error))
         return false;
     phase->result->control_before = hearing_round(&phase->hearing, ROUND_BEFORE);
+    if (phase->options->kind == PHASE_FENCED && !socket_watch_begin(&phase->sockets, &phase->hearing, error))
+        return false;
     if (!start_bottle(phase, error) || !start_peer(phase, error))
         return false;
     for (int principal = 0; principal < PRINCIPALS; principal++)
@@ -262,6 +267,7 @@ static bool run_steps(struct phase *phase, struct error *error)
         phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
     if (!end_bottles(phase, error))
         return false;
+    socket_watch_look(&phase->sockets, &phase->hearing);
     end_witness(phase);
     return true;
 }
@@ -287,6 +293,7 @@ void phase_run(const struct phase_options *options, struct phase_result *result,
     end_bottles(&phase, &ignored);
     hearing_stop(&phase.hearing); /* a phase that failed half-way still tells what was heard */
     hearing_end(&phase.hearing);
+    socket_watch_end(&phase.sockets);
     secret_free(phase.secret);
     result->microseconds_total = clock_microseconds() - phase.hearing.started;
     result->state = finished ? PHASE_FINISHED : PHASE_FAILED;

@@ -70,6 +70,7 @@ struct phase_result {
     size_t hit_count;
     struct hit hits[HITS_MAX];
     struct swept_ports sweeps[SWEEPS_MAX];
+    char no_sockets[96]; /* why the host's socket table can't be read, or "" */
     uint32_t strays;
     char stray_text[96]; /* the first one */
     bool broken;

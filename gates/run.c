@@ -95,6 +95,15 @@ static void note_shared_uid(struct run *run)
                            "what file permissions alone would stop: user, root and the gate are one uid here");
 }
 
+/* What only the phases could find out about this host. */
+static void note_host(struct run *run)
+{
+    const struct phase_result *fenced = &run->phases[PHASE_FENCED];
+    if (fenced->no_sockets[0] != '\0' && plan_has(&run->plan, 1))
+        plan_note_unproved(&run->plan, 1, fenced->no_sockets);
+    note_shared_uid(run);
+}
+
 static void judge_all(struct run *run)
 {
     for (int principal = 0; principal < PRINCIPALS; principal++)
@@ -159,7 +168,7 @@ static bool execute(struct run *run, struct error *error)
     cleanup_close_fd(&binaries.init);
     if (!done)
         return false;
-    note_shared_uid(run);
+    note_host(run);
     judge_all(run);
     return true;
 }
