@@ -106,7 +106,6 @@ void hearing_note_socket(struct hearing *hearing, uint16_t watch, const char *at
 
 bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
 {
-    struct phase_result *result = hearing->result;
     char text[160];
     switch (message->event) {
     case WITNESS_HIT:

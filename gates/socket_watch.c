@@ -55,7 +55,7 @@ static void found(void *context, const struct socket *socket)
         hearing_note_socket(hearing, watch, remote, local);
         break;
     case SOCKET_UNKNOWN:
-        snprintf(text, sizeof text, "a new %s socket on the host: %.36s%s%.36s", transport_name(socket->transport),
+        snprintf(text, sizeof text, "a new %s socket on the host: %.24s%s%.24s", transport_name(socket->transport),
                  local, socket->listening ? " takes from anybody" : " to ", socket->listening ? "" : remote);
         hearing_note_stray(hearing, text);
         break;

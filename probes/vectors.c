@@ -29,7 +29,7 @@ const struct vector vectors[] = {
       .title = "Every port of host loopback: a sweep of 127.0.0.1 and ::1",
       .family = FAMILY_LOOPBACK,
       .core = true,
-      .witness = WITNESS_CAPTURE | WITNESS_TCP,
+      .witness = WITNESS_CAPTURE | WITNESS_TCP | WITNESS_SOCKETS,
       .targets = TARGETS({ MECHANISM_SWEEP_TCP, "127.0.0.1", NULL, 0 }, { MECHANISM_SWEEP_UDP, "127.0.0.1", NULL, 0 },
                          { MECHANISM_SWEEP_TCP, "::1", NULL, 0 }, { MECHANISM_SWEEP_UDP, "::1", NULL, 0 }),
       .source = "libkrun README, \"Security model\" (TSI); smolvm PR 1060",
