@@ -9,7 +9,7 @@
  *   fe80::1%*                               the scope is the first interface that is up and no loopback, and the
  *                                           loopback where there is none
  *   9.9.9.9/metadata.example                DNS mechanisms only: the name that the query's name ends in, instead of
- *                                           bottle-gate.test; after @resolver: too
+ *                                           bottle-gate.test; after @resolver: and @route: too
  *   @abstract:NAME  @path:/NAME             a Unix socket, by abstract name or by absolute path
  *   @vsock:1:PORT                           a port (1 to 4294967294) of a vsock context. Only context 1, the loopback
  *                                           transport of this very kernel, is accepted: every other leads to a

@@ -94,6 +94,15 @@ static void broadcasts(int world)
     }
 }
 
+/* Waits for a report of version 3 (IGMP) or 2 (MLD), whose record says "now anything of this group" (RFC 3376 section
+ * 4.2.12, RFC 3810 section 5.2.12). */
+static void must_report(int world, uint8_t protocol, const void *group, size_t size, const char *what)
+{
+    uint8_t record[4 + 16] = { 4, 0, 0, 0 };
+    memcpy(record + 4, group, size);
+    must_arrive(world, protocol, record, 4 + size, what);
+}
+
 static void joins(int world)
 {
     static const char *const groups[] = { "239.77.0.1", "224.0.0.251" };
@@ -103,14 +112,13 @@ static void joins(int world)
         int made = bounded_socket(AF_INET, SOCK_DGRAM, 0);
         REQUIRE(setsockopt(made, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) == 0, "join: %s",
                 strerror(errno));
-        /* Version 3: the report goes to 224.0.0.22 and names the group. */
-        must_arrive(world, IPPROTO_IGMP, &group.imr_multiaddr, 4, groups[i]);
+        must_report(world, IPPROTO_IGMP, &group.imr_multiaddr, 4, groups[i]);
     }
     struct ipv6_mreq group = { 0 };
     inet_pton(AF_INET6, "ff15::77:1", &group.ipv6mr_multiaddr);
     int made = bounded_socket(AF_INET6, SOCK_DGRAM, 0);
     REQUIRE(setsockopt(made, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group, sizeof group) == 0, "join: %s", strerror(errno));
-    must_arrive(world, IPPROTO_ICMPV6, &group.ipv6mr_multiaddr, 16, "an MLD report");
+    must_report(world, IPPROTO_ICMPV6, &group.ipv6mr_multiaddr, 16, "ff15::77:1");
 }
 
 static void send_all(void)
