@@ -7,7 +7,9 @@
 
 #include "commands/command.h"
 
-static const struct command *const commands[] = { &bottle_command_run, &bottle_command_backends };
+static const struct command *const commands[] = { &bottle_command_run,     &bottle_command_start, &bottle_command_exec,
+                                                  &bottle_command_put,     &bottle_command_list,  &bottle_command_stop,
+                                                  &bottle_command_backends };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int help(void)

@@ -21,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/cleanup.h"
@@ -243,9 +242,7 @@ static bool shut_in(int listener, int answer)
         return false;
     for (int fd = 0; fd < 3; fd++)
         close(fd);
-    if (syscall(SYS_close_range, 6u, ~0u, 0) != 0)
-        for (long fd = 6, last = sysconf(_SC_OPEN_MAX); fd < last; fd++)
-            close((int)fd);
+    descriptors_close_from(6);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     return jail_shut(calls, sizeof calls / sizeof *calls, NULL);
 }

@@ -17,7 +17,8 @@ struct command {
     int (*run)(int argc, char **argv, struct error *error);
 };
 
-extern const struct command bottle_command_run, bottle_command_backends;
+extern const struct command bottle_command_run, bottle_command_start, bottle_command_exec, bottle_command_put,
+    bottle_command_list, bottle_command_stop, bottle_command_backends;
 
 /* The last row of every command's table of long options. */
 #define COMMAND_HELP_OPTION                                                                                            \
@@ -29,5 +30,8 @@ extern const struct command bottle_command_run, bottle_command_backends;
 /* What every command does with an option that isn't its own: prints its help and returns 0, or, for one that getopt_long
  * doesn't know, fills `error` and returns -1. */
 int bottle_command_other_option(const struct command *command, char *const argv[], int option, struct error *error);
+
+/* Fails with ERROR_USAGE unless `name` can be a bottle's. */
+bool bottle_command_check_name(const char *name, struct error *error);
 
 #endif

@@ -84,6 +84,13 @@ bool file_read(const char *path, char *text, size_t capacity)
     return size >= 0;
 }
 
+void descriptors_close_from(int first)
+{
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) != 0) /* before Linux 5.9 */
+        for (long fd = first, last = sysconf(_SC_OPEN_MAX); fd < last; fd++)
+            close((int)fd);
+}
+
 bool process_wait(pid_t pid, uint64_t deadline, int *status)
 {
     cleanup_close int handle = (int)syscall(SYS_pidfd_open, pid, 0);

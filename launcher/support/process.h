@@ -28,6 +28,9 @@ bool file_write(const char *path, const char *text, struct error *error);
 /* Reads at most capacity-1 bytes of a file and terminates them; false if it can't be read. */
 bool file_read(const char *path, char *text, size_t capacity);
 
+/* Closes every descriptor from `first` up. */
+void descriptors_close_from(int first);
+
 /* Waits until child `pid` ends or `deadline` passes. True if it ended, with its wait status in *status (may
  * be NULL). */
 bool process_wait(pid_t pid, uint64_t deadline, int *status);

@@ -109,3 +109,17 @@ def nothing_is_left():
     yield
     reap_orphans(family)
     assert look() == before
+
+
+@pytest.fixture
+def terminal(account):
+    """Starts `bottle` on a terminal of ours."""
+    from terminals import Terminal  # it needs this module
+    opened = []
+
+    def start(*arguments, **options):
+        opened.append(Terminal(account, *arguments, **options))
+        return opened[-1]
+    yield start
+    for one in opened:
+        one.close()

@@ -1,0 +1,25 @@
+/*
+ * What `bottle run` and `bottle exec` do on this side of a command: its streams, the signals, the terminal.
+ */
+#ifndef LAUNCHER_COMMANDS_ATTEND_H
+#define LAUNCHER_COMMANDS_ATTEND_H
+
+#include <stdbool.h>
+
+#include "../support/error.h"
+#include "../terminal_relay.h"
+
+/* Opens /dev/null in the place of each standard stream that is closed: the next descriptor that is opened would be taken for
+ * it, and go in. */
+bool attend_fill_streams(struct error *error);
+
+/* Blocks the signals that end a command or tell of it, and returns a descriptor that they are read from; -1 with `error`. */
+int attend_signals(struct error *error);
+
+/* Relays the terminal until the command ends: then its exit status; or until a signal says to end: then 128 + the signal,
+ * and *told (may be NULL) is true. `ended` is asked whenever a child has ended or `connection` (-1: none) has something to
+ * say; it fills *status and returns true when it is over. */
+int attend(int signals, struct terminal_relay *terminal, int connection, bool (*ended)(void *context, int *status),
+           void *context, bool *told);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * bottle start: a bottle that lives on. The name is taken first, in this process, so that it says what is wrong; then the
+ * keeper (keeper/) starts the bottle, and this process says its name and goes. If the name can't be said, the bottle ends.
+ */
+#include "attend.h"
+#include "bottle_options.h"
+#include "command.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "../keeper/keeper.h"
+#include "../support/cleanup.h"
+#include "../support/install.h"
+
+enum { INVENTED_LETTERS = 6, INVENTIONS = 100 };
+
+/* A short name of letters and digits; it need not be secret, only rare. */
+static bool invent_name(char name[REGISTRY_NAME], struct error *error)
+{
+    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char random[INVENTED_LETTERS];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_system(error, "can't make a name for the bottle");
+    for (size_t i = 0; i < INVENTED_LETTERS; i++)
+        name[i] = letters[random[i] % (i == 0 ? 24 : 32)]; /* a letter first */
+    name[INVENTED_LETTERS] = '\0';
+    return true;
+}
+
+static bool take_name(struct keeper *keeper, struct error *error)
+{
+    bool taken = false;
+    if (keeper->name[0] != '\0')
+        return registry_listen(keeper->directory, keeper->name, &keeper->seat, &taken, error);
+    for (int i = 0; i < INVENTIONS; i++) {
+        struct error failure = { 0 };
+        if (!invent_name(keeper->name, error))
+            return false;
+        if (registry_listen(keeper->directory, keeper->name, &keeper->seat, &taken, &failure))
+            return true;
+        if (!taken)
+            return error_set(error, failure.code, "%s", failure.text);
+    }
+    return error_set(error, ERROR_SYSTEM, "can't find a name that no bottle has: give one by --name");
+}
+
+static int run(int argc, char **argv, struct error *error)
+{
+    static const struct option options[] = { { "name", required_argument, NULL, 'n' },
+                                             BOTTLE_OPTION_ROWS,
+                                             COMMAND_HELP_OPTION };
+    char init[PATH_MAX];
+    struct keeper keeper = { .options = { .system_directories = true, .init_path = init },
+                             .principal = PRINCIPAL_USER };
+    for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+        if (bottle_option_read(option, optarg, &keeper.options, &keeper.principal, error))
+            continue;
+        if (error->code != ERROR_NONE)
+            return -1;
+        if (option != 'n')
+            return bottle_command_other_option(&bottle_command_start, argv, option, error);
+        if (!bottle_command_check_name(optarg, error))
+            return -1;
+        snprintf(keeper.name, sizeof keeper.name, "%s", optarg);
+    }
+    if (optind < argc) {
+        error_set(error, ERROR_USAGE, "start: takes no command: bottle start, then bottle exec NAME -- %.64s",
+                  argv[optind]);
+        return -1;
+    }
+    if (!attend_fill_streams(error) || !install_find("bottle-init", init, error))
+        return -1;
+    cleanup_close int directory = registry_open(true, error);
+    keeper.directory = directory;
+    if (directory < 0 || !take_name(&keeper, error))
+        return -1;
+    cleanup_close int listener = keeper.seat.listener;
+    cleanup_close int answer = keeper_start(&keeper, error);
+    if (answer < 0) {
+        registry_remove(directory, keeper.name, &keeper.seat); /* a keeper that was killed could not */
+        return -1;
+    }
+    if (puts(keeper.name) < 0 || fflush(stdout) != 0) {
+        error_system(error, "can't write standard output");
+        return -1;
+    }
+    return keeper_accept(answer, error) ? 0 : -1;
+}
+
+const struct command bottle_command_start = {
+    .name = "start",
+    .summary = "start a bottle that lives on, and print its name",
+    .help = "usage: bottle start [OPTION...]\n"
+            "\n"
+            "Starts a native bottle that lives until bottle stop, and prints its name when it is ready.\n"
+            "\n"
+            "  --name NAME        its name: at most 32 of a-z, 0-9 and - (default: a short one that is "
+            "free)\n" BOTTLE_OPTION_HELP "\n"
+            "Exit status: 0; 125 the bottle could not be started, or the name is taken; 4 wrong usage.\n",
+    .run = run,
+};
