@@ -133,7 +133,7 @@ const struct vector vectors[] = {
       .targets =
           TARGETS({ MECHANISM_DNS_UDP, "224.0.0.251", NULL, 5353 }, { MECHANISM_DNS_UDP, "ff02::fb%*", NULL, 5353 },
                   { MECHANISM_MULTICAST_JOIN, "234.*", NULL, 0 }),
-      .source = "RFC 6762",
+      .source = "RFC 6762, multicast DNS",
       .remedy = "drop multicast from the bottle: 224.0.0.0/4 and ff00::/8" },
     { .id = 38,
       .title = "Broadcast, limited and directed",
