@@ -147,7 +147,7 @@ Test(wire, a_SYN_alone_never_has_a_byte_with_it_to_the_end_of_its_flow)
         if (wire_parse(&frames[i], &piece) && piece.protocol == IPPROTO_TCP && piece.from_port != talker->port)
             cr_expect_eq(piece.payload_size, 0, "a segment to port %u has data", piece.to_port);
     cr_expect_eq(done[a].sent + done[b].sent + done[c].sent, 0);
-    cr_expect_lt(outcome.milliseconds, 400, "a connection that stands is waited for no longer");
+    cr_expect_lt(outcome.milliseconds, 5000, "a connection that stands is waited for no longer");
 }
 
 Test(wire, a_SYN_that_nobody_answers_is_waited_for_as_long_as_an_answer_and_not_to_the_deadline)
@@ -256,13 +256,13 @@ Test(wire, a_join_takes_the_first_link_where_no_route_leads_to_the_group)
 Test(wire, a_join_where_there_is_but_a_loopback_is_made_there)
 {
     WIRE_SKIP_IF(!wire_enter_empty());
-    plan_begin(200, NULL);
+    plan_begin(50, NULL);
     uint16_t four = plan_add(MECHANISM_MULTICAST_JOIN, "239.77.1.6", 0);
     uint16_t six = plan_add(MECHANISM_MULTICAST_JOIN, "ff15::77:6%*", 0);
     run(NULL);
     expect(four, STAGE_SENT, "", "");
     expect(six, STAGE_SENT, "", "");
-    cr_expect_geq(done[four].microseconds, 200000);
+    cr_expect_geq(done[four].microseconds, 50000);
     cr_expect_lt(done[four].microseconds, 450000, "to the deadline, which is sooner");
 }
 
