@@ -73,7 +73,7 @@ static int converse(const char *name, const struct request *request, const int *
     struct reply reply;
     struct terminal_relay terminal = TERMINAL_RELAY_NONE;
     cleanup_close int connection = client_connect(name, error);
-    if (connection < 0 || !client_send(connection, request, descriptors, error) ||
+    if (connection < 0 || !client_send(connection, request, descriptors, &closed, error) ||
         !client_receive(connection, &reply, &master, clock_microseconds() + STARTED_MICROSECONDS, &closed, error))
         return -1;
     if (reply.kind != REPLY_STARTED || (master >= 0) != (request->terminals != 0)) {

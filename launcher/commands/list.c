@@ -34,7 +34,7 @@ static bool ask(const char *name, struct row *row, struct error *error)
         return false;
     row->name = name;
     row->keeper = client_keeper(connection);
-    if (!client_send(connection, &request, NULL, &failure) ||
+    if (!client_send(connection, &request, NULL, &closed, &failure) ||
         !client_receive(connection, &row->reply, NULL, clock_microseconds() + ANSWER_MICROSECONDS, &closed, &failure)) {
         if (!closed) /* one that ended this very moment is no error */
             error_set(error, failure.code, "%s: %.400s", name, failure.text);

@@ -79,8 +79,8 @@ static int run(int argc, char **argv, struct error *error)
     keeper.directory = directory;
     if (directory < 0 || !take_name(&keeper, error))
         return -1;
-    cleanup_close int listener = keeper.seat.listener;
     cleanup_close int answer = keeper_start(&keeper, error);
+    close(keeper.seat.listener); /* the keeper's alone from now on */
     if (answer < 0) {
         registry_remove(directory, keeper.name, &keeper.seat); /* a keeper that was killed could not */
         return -1;

@@ -32,7 +32,7 @@ static bool stop(const char *name, bool must_live, struct error *error)
     /* The connection keeps the keeper, so this is its process and no later one's. */
     pid_t keeper = client_keeper(connection);
     cleanup_close int handle = (int)syscall(SYS_pidfd_open, keeper, 0);
-    bool gone = client_send(connection, &request, NULL, &failure) &&
+    bool gone = client_send(connection, &request, NULL, &closed, &failure) &&
                 client_receive(connection, &reply, NULL, deadline, &closed, &failure);
     if (!gone && !closed && failure.code != ERROR_BROKEN)
         return error_set(error, failure.code, "%s: %.400s", name, failure.text);

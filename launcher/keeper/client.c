@@ -41,7 +41,8 @@ pid_t client_keeper(int connection)
     return get_peer(connection, &peer) ? peer.pid : 0;
 }
 
-bool client_send(int connection, const struct request *request, const int *descriptors, struct error *error)
+bool client_send(int connection, const struct request *request, const int *descriptors, bool *closed,
+                 struct error *error)
 {
     static char bytes[REQUEST_SIZE];
     union {
@@ -51,6 +52,7 @@ bool client_send(int connection, const struct request *request, const int *descr
     size_t size = request_write(request, bytes, error), count = request_descriptors(request);
     struct iovec content = { .iov_base = bytes, .iov_len = size };
     struct msghdr envelope = { .msg_iov = &content, .msg_iovlen = 1 };
+    *closed = false;
     if (size == 0)
         return false;
     if (count > 0) {
@@ -62,8 +64,11 @@ bool client_send(int connection, const struct request *request, const int *descr
         header->cmsg_len = CMSG_LEN(count * sizeof(int));
         memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
     }
-    return sendmsg(connection, &envelope, MSG_NOSIGNAL) == (ssize_t)size ||
-           error_system(error, "can't send the request to the bottle's keeper");
+    ssize_t sent = sendmsg(connection, &envelope, MSG_NOSIGNAL);
+    *closed = sent < 0 && (errno == EPIPE || errno == ECONNRESET);
+    if (*closed)
+        return error_set(error, ERROR_HOST, "the bottle has ended");
+    return sent == (ssize_t)size || error_system(error, "can't send the request to the bottle's keeper");
 }
 
 bool client_receive(int connection, struct reply *reply, int *descriptor, uint64_t deadline, bool *closed,
@@ -109,7 +114,7 @@ bool client_ask(const char *name, const struct request *request, const int *desc
 {
     bool closed;
     cleanup_close int connection = client_connect(name, error);
-    if (connection < 0 || !client_send(connection, request, descriptors, error) ||
+    if (connection < 0 || !client_send(connection, request, descriptors, &closed, error) ||
         !client_receive(connection, reply, NULL, clock_microseconds() + ANSWER_MICROSECONDS, &closed, error))
         return false;
     return reply->kind == REPLY_DONE || error_set(error, ERROR_SYSTEM, "the keeper's answer makes no sense");

@@ -15,8 +15,9 @@ int client_connect(const char *name, struct error *error);
 /* The keeper's process, as the kernel tells it. */
 pid_t client_keeper(int connection);
 
-/* Sends a request with its descriptors (request_descriptors says how many). */
-bool client_send(int connection, const struct request *request, const int *descriptors, struct error *error);
+/* Sends a request with its descriptors (request_descriptors says how many). *closed: the keeper has closed the connection. */
+bool client_send(int connection, const struct request *request, const int *descriptors, bool *closed,
+                 struct error *error);
 
 /* Waits for the next reply, until `deadline` (UINT64_MAX: as long as it takes); *descriptor, if not NULL, is what came with
  * it, or -1. An error that the keeper tells is `error`. *closed: the keeper has closed the connection. */

@@ -524,6 +524,7 @@ def test_descriptors_that_are_no_files_or_too_many_are_refused_and_not_kept(bott
     if as_account(bottles):
         pytest.skip("root is not the user")
     pid = bottles.keeper(dev)
+    assert bottles.exec(dev, "true").returncode == 0  # of the last command it holds a handle until the next one
     before = os.listdir(f"/proc/{pid}/fd")
     for count, asked in [(1, request(2, b"file", mode=0o644)), (3, request(0)), (3, request(2, b"f")), (2, request(1, b"", b"true")),
                          (4, request(0)), (200, request(0)), (3, b"junk")]:
