@@ -11,7 +11,9 @@
  * crossing loopback: a cable, a bridge) the ports are caught by TPROXY and never by a redirect: a redirect rewrites the port
  * before the input chain, and a good fence (`input tcp dport 22 drop`) would look open. The rule hands the
  * packet to the transparent listener and leaves it untouched; where none listens, the rule does not match and
- * the packet goes its usual way. UDP is left alone: rewriting it makes sends fail with EPERM where two flows
+ * the packet goes its usual way. The host's own link-local addresses come by lo as well, but are no local addresses of lo,
+ * so they have a rule of their own; and only a SYN is handed over there, because TPROXY would look for the connection of
+ * any later packet on lo, where it is not, and give that packet to the listener too. UDP is left alone: rewriting it makes sends fail with EPERM where two flows
  * clash, which would read as a block.
  */
 #include "firewall.h"
@@ -78,8 +80,10 @@ bool firewall_open_host(struct error *error)
              "  type filter hook prerouting priority mangle; policy accept;\n"
              "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
              "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
+             "  iifname \"lo\" ip6 daddr fe80::/10 tcp flags & (syn|ack) == syn tcp dport != %d-%d tproxy ip6 to :%d\n"
              " }\n"
              "}\n",
-             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);
+             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP,
+             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);
     return load("host", rules, error);
 }

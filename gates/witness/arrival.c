@@ -23,6 +23,7 @@ static void read_control(struct msghdr *message, struct arrival *arrival)
             memcpy(&where, CMSG_DATA(item), sizeof where);
             arrival->local.family = AF_INET6;
             memcpy(arrival->local.address, &where.ipi6_addr, 16);
+            arrival->link = where.ipi6_ifindex;
         }
     }
 }
@@ -64,6 +65,8 @@ void arrival_answer(int fd, const struct arrival *arrival, const void *data, siz
     bool is_v4 = arrival->local.family == AF_INET;
     memcpy(&v4.ipi_spec_dst, arrival->local.address, 4);
     memcpy(&v6.ipi6_addr, arrival->local.address, 16);
+    if (!is_v4 && IN6_IS_ADDR_LINKLOCAL(&peer.v6.sin6_addr))
+        peer.v6.sin6_scope_id = v6.ipi6_ifindex = arrival->link;
     size_t body = is_v4 ? sizeof v4 : sizeof v6;
     control.header.cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
     control.header.cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;

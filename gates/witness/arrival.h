@@ -9,6 +9,7 @@
 
 struct arrival {
     struct endpoint peer, local; /* local: where it was delivered; the port is the caller's to fill in */
+    uint32_t link;               /* by which it came, IPv6 only: without it link-local addresses mean nothing */
     uint32_t dropped;            /* datagrams that this socket lost since it was made; 0 if the kernel says nothing */
 };
 

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "membership.h"
+
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
@@ -24,31 +26,104 @@ struct finding {
     enum point point;
     const struct packet *packet;
     enum sight sight;
-    uint16_t attempt; /* for SIGHT_ATTEMPT */
-    bool any;         /* its bytes carried a nonce: */
-    uint16_t told;    /* this one, most recently */
+    struct endpoint destination, peer; /* of the flow: of an answer they are turned round */
+    uint16_t attempt;                  /* for SIGHT_ATTEMPT and SIGHT_SWEEP */
+    bool any;                          /* its bytes carried a nonce: */
+    uint16_t told;                     /* this one, most recently */
+    bool swept;                        /* and one was a sweep's */
 };
 
-static void say_hit(const struct finding *finding, uint16_t watch, bool by_tuple)
+static void say(const struct finding *finding, uint16_t watch, enum witness_kind kind, bool by_tuple,
+                const struct endpoint *destination)
 {
     struct outbox *outbox = &finding->capture->house->outbox;
-    if (!outbox_wants(outbox, watch, WITNESS_CAPTURE, finding->point, by_tuple))
+    if (!outbox_wants(outbox, watch, kind, finding->point, by_tuple))
         return;
-    const struct packet *packet = finding->packet;
-    bool answer = finding->sight == SIGHT_ANSWER; /* then the flow's destination is where the packet comes from */
     char at[ENDPOINT_TEXT], peer[ENDPOINT_TEXT];
-    endpoint_format(answer ? &packet->source : &packet->destination, at);
-    endpoint_format(answer ? &packet->destination : &packet->source, peer);
-    outbox_hit(outbox, watch, WITNESS_CAPTURE, finding->point, by_tuple, at, peer);
+    endpoint_format(destination, at);
+    endpoint_format(&finding->peer, peer);
+    outbox_hit(outbox, watch, kind, finding->point, by_tuple, at, peer);
+}
+
+/* A sweep's packet went to this port, whether or not that is still worth saying. */
+static void note_swept_port(const struct finding *finding, uint16_t watch)
+{
+    const struct house *house = finding->capture->house;
+    const struct packet *packet = finding->packet;
+    if (packet->has_transport && (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP))
+        sweeps_note(&house->sweeps, &house->setup->watches[watch], finding->destination.port);
 }
 
 static void found_nonce(void *context, uint16_t watch)
 {
     struct finding *finding = context;
-    if (!finding->any || finding->told != watch)
-        say_hit(finding, watch, false);
+    bool again = finding->any && finding->told == watch;
     finding->any = true;
     finding->told = watch;
+    if (again)
+        return;
+    say(finding, watch, WITNESS_CAPTURE, false, &finding->destination);
+    if (finding->capture->house->setup->watches[watch].is_sweep) {
+        finding->swept = true;
+        note_swept_port(finding, watch);
+    }
+}
+
+static void found_in_syn(void *context, uint16_t watch)
+{
+    struct finding *finding = context;
+    say(finding, watch, WITNESS_SYN, false, &finding->destination);
+}
+
+/* What a SYN says before there is a connection: bytes, and options. Its addresses are no more than any packet's. */
+static void examine_syn(struct finding *finding)
+{
+    const struct packet *packet = finding->packet;
+    if (!packet_opens_connection(packet))
+        return;
+    struct windows_cursor cursor = { 0 };
+    if (finding->any)
+        windows_scan(&finding->capture->house->windows, &cursor, packet->body, packet->body_size, found_in_syn,
+                     finding);
+    uint16_t watch =
+        packet->mp_capable ? tuples_find_mp_capable(&finding->capture->tuples, &packet->destination) : TUPLES_NOBODY;
+    if (watch != TUPLES_NOBODY)
+        say(finding, watch, WITNESS_SYN, true, &finding->destination);
+}
+
+/* One report can name the groups of several attempts, beside one that has a nonce in it. */
+static void examine_membership(const struct finding *finding)
+{
+    struct membership membership;
+    struct endpoint group;
+    membership_begin(&membership, finding->packet);
+    while (membership_next(&membership, &group)) {
+        uint16_t watch = tuples_find(&finding->capture->tuples, TRANSPORT_GROUP, &group);
+        if (watch != TUPLES_NOBODY)
+            say(finding, watch, WITNESS_CAPTURE, true, &group);
+    }
+}
+
+/* The responders' own line, in one segment: nothing of a nonce is in it or lies across its borders. */
+static bool is_own_answer(const struct house *house, const struct packet *packet)
+{
+    return packet->protocol == IPPROTO_TCP && packet->payload_size == TOKEN_LINE_BYTES &&
+           memcmp(packet->payload, house->token_line, TOKEN_LINE_BYTES) == 0;
+}
+
+/* The stream that a TCP segment continues. A sweep's flow needs none: whose it is, is known from its source port, or from
+ * this very segment. Nor does an answer of ours. So a sweep that a relay makes for a bottle fills no table either. */
+static void examine_stream(struct finding *finding, bool own_answer)
+{
+    struct capture *capture = finding->capture;
+    const struct packet *packet = finding->packet;
+    if (packet->kind != PACKET_IP || packet->protocol != IPPROTO_TCP || !packet->has_transport || packet->fragment ||
+        sight_is_sweep(finding->sight))
+        return;
+    if (finding->swept || own_answer)
+        streams_forget(&capture->streams, (uint8_t)finding->point, packet);
+    else
+        streams_add(&capture->streams, (uint8_t)finding->point, packet, &capture->house->windows, found_nonce, finding);
 }
 
 /* Searches `bytes`, which are or contain the packet, and the stream that it continues; then asks what it is.
@@ -61,15 +136,24 @@ static void examine(struct capture *capture, enum point point, const struct pack
     finding.sight = tuples_explain(&capture->tuples, packet, point == POINT_LO, &finding.attempt);
     if (finding.sight == SIGHT_ERROR)
         return;
+    bool own_answer = is_own_answer(capture->house, packet);
+    if (own_answer && finding.sight == SIGHT_SWEEP) /* of a connection to a port that a sweep sends from */
+        finding.sight = SIGHT_SWEEP_ANSWER;
+    bool answer = finding.sight == SIGHT_ANSWER || finding.sight == SIGHT_SWEEP_ANSWER;
+    finding.destination = answer ? packet->source : packet->destination;
+    finding.peer = answer ? packet->destination : packet->source;
     windows_scan(&capture->house->windows, &cursor, bytes, size, found_nonce, &finding);
-    if (packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport && !packet->fragment)
-        streams_add(&capture->streams, (uint8_t)point, packet, &capture->house->windows, found_nonce, &finding);
+    examine_stream(&finding, own_answer);
+    examine_syn(&finding);
+    examine_membership(&finding);
+    if (finding.sight == SIGHT_SWEEP)
+        note_swept_port(&finding, finding.attempt);
     if (finding.sight == SIGHT_STRAY && finding.any)
         strays_attribute(&capture->strays, point, packet);
     else if (finding.sight == SIGHT_STRAY)
         strays_add(&capture->strays, point, packet);
-    else if (finding.sight == SIGHT_ATTEMPT && !finding.any)
-        say_hit(&finding, finding.attempt, true);
+    else if ((finding.sight == SIGHT_ATTEMPT || finding.sight == SIGHT_SWEEP) && !finding.any)
+        say(&finding, finding.attempt, WITNESS_CAPTURE, true, &finding.destination);
 }
 
 static bool is_marker(const struct capture *capture, const struct packet *packet)
@@ -110,6 +194,22 @@ static void capture_ready(struct loop_source *source, uint32_t events)
     }
 }
 
+/* A fault's filter lets nothing through. Any other leaves out ICMP errors where they are plain to see (in one piece, no
+ * extension headers): nothing is looked for in them, and a sweep of closed UDP ports draws one for each. */
+static bool set_filter(pcap_t *pcap, bool deaf)
+{
+    static const char nothing[] = "less 0";
+    static const char no_errors[] =
+        "not ((ip[6:2] & 0x3fff == 0 and (icmp[0] == 3 or icmp[0] == 11 or icmp[0] == 12)) or "
+        "(ip6[6] == 58 and ip6[40] >= 1 and ip6[40] <= 4))";
+    struct bpf_program program;
+    if (pcap_compile(pcap, &program, deaf ? nothing : no_errors, 1, PCAP_NETMASK_UNKNOWN) < 0)
+        return false;
+    bool set = pcap_setfilter(pcap, &program) == 0;
+    pcap_freecode(&program);
+    return set;
+}
+
 static bool open_pcap(struct capture_place *place, const char *link, bool deaf, struct error *error)
 {
     char problem[PCAP_ERRBUF_SIZE] = "";
@@ -119,17 +219,15 @@ static bool open_pcap(struct capture_place *place, const char *link, bool deaf, 
     pcap_set_snaplen(pcap, CAPTURE_SNAPSHOT);
     pcap_set_promisc(pcap, 0);
     pcap_set_timeout(pcap, CAPTURE_MILLISECONDS);
-    pcap_set_buffer_size(pcap, CAPTURE_RING_BYTES);
+    pcap_set_buffer_size(pcap, place->point == POINT_LO ? CAPTURE_RING_LO : CAPTURE_RING_WAN);
     if (pcap_activate(pcap) < 0 || pcap_setdirection(pcap, PCAP_D_IN) < 0 || pcap_setnonblock(pcap, 1, problem) < 0)
         return error_set(error, ERROR_SYSTEM, "can't capture on %s: %s %s", link, pcap_geterr(pcap), problem);
     if (pcap_datalink(pcap) != DLT_EN10MB)
         return error_set(error, ERROR_SYSTEM, "can't capture on %s: its frames aren't Ethernet frames", link);
     int on = 1; /* also in the kernel, where it can: outgoing packets would only fill the ring */
     setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
-    struct bpf_insn nothing = { .code = BPF_RET | BPF_K, .k = 0 };
-    struct bpf_program filter = { .bf_len = 1, .bf_insns = &nothing };
-    if (deaf && pcap_setfilter(pcap, &filter) < 0)
-        return error_set(error, ERROR_SYSTEM, "can't deafen the capture on %s", link);
+    if (!set_filter(pcap, deaf))
+        return error_set(error, ERROR_SYSTEM, "can't filter the capture on %s: %s", link, pcap_geterr(pcap));
     place->source.ready = capture_ready;
     return loop_add(&place->capture->house->loop, &place->source, pcap_get_selectable_fd(pcap), error);
 }
@@ -149,6 +247,7 @@ bool capture_open(struct capture *capture, struct house *house, struct error *er
         getrandom(&capture->streams.seed, sizeof capture->streams.seed, 0) != sizeof capture->streams.seed)
         return error_system(error, "can't get random bytes");
     capture->house = house;
+    capture->tuples.sweeps = &house->sweeps;
     for (size_t i = 0; i < setup->watch_count; i++)
         tuples_insert(&capture->tuples, &setup->watches[i], (uint16_t)i);
     wan->capture = lo->capture = capture;

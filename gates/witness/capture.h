@@ -3,9 +3,13 @@
  * libpcap.
  *
  * Each packet is searched as a whole, headers included (a nonce can be in an IPv6 address), then as part of
- * its datagram and of its TCP stream; its destination is looked up among the tuples; what nothing explains is
- * remembered as stray. ICMP errors are skipped: they quote what somebody else sent. The capture never answers
- * anything.
+ * its datagram and of its TCP stream; its destination, and each group that a report of membership names, is
+ * looked up among the tuples; what nothing explains is remembered as stray. ICMP errors are skipped: they quote
+ * what somebody else sent. The capture never answers anything.
+ *
+ * A SYN that carries a nonce, or asks for a multipath connection where an attempt is about that, is heard by the
+ * SYN witness as well. What a sweep sends takes no place in any table: all that there is to know of it is in the
+ * packet, and 65,535 of its connections may come at once.
  */
 #ifndef GATES_WITNESS_CAPTURE_H
 #define GATES_WITNESS_CAPTURE_H
@@ -18,7 +22,8 @@
 #include "streams.h"
 #include "tuples.h"
 
-#define CAPTURE_RING_BYTES   (4 << 20)    /* each; measured by a sweep, see README.md */
+#define CAPTURE_RING_WAN     (4 << 20)    /* bytes; measured by sweeps, see README.md */
+#define CAPTURE_RING_LO      (16 << 20)   /* sweeps go to loopback */
 #define CAPTURE_MILLISECONDS 5            /* how long the kernel may keep packets back to hand over many at once */
 #define CAPTURE_SNAPSHOT     (65535 + 64) /* bytes: the largest frame on lo */
 #define CAPTURE_MARKER_TYPE  0x88b5       /* EtherType for local experiments (IEEE 802) */

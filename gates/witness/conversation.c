@@ -93,9 +93,12 @@ static void take_dns(struct conversation *talk, struct house_heard *heard, const
 
 static void take(struct conversation *talk, const uint8_t *bytes, size_t size)
 {
-    struct house_heard heard = {
-        .house = talk->all->house, .kind = talk->kind, .point = talk->point, .at = talk->at, .peer = talk->peer
-    };
+    struct house_heard heard = { .house = talk->all->house,
+                                 .kind = talk->kind,
+                                 .point = talk->point,
+                                 .at = talk->at,
+                                 .peer = talk->peer,
+                                 .port = talk->port };
     house_listen_to(&heard, &talk->cursor, bytes, size);
     if (talk->speech == SPEECH_DNS)
         take_dns(talk, &heard, bytes, size);
@@ -152,8 +155,8 @@ static struct conversation *oldest(struct conversations *conversations)
     return found;
 }
 
-void conversation_begin(struct conversations *conversations, int fd, enum witness_kind kind, enum point point,
-                        const char *at, const char *peer)
+struct conversation *conversation_begin(struct conversations *conversations, int fd, enum witness_kind kind,
+                                        enum point point, const char *at, const char *peer)
 {
     struct house *house = conversations->house;
     if (conversations->free_count == 0) {
@@ -177,4 +180,5 @@ void conversation_begin(struct conversations *conversations, int fd, enum witnes
         talk->source.fd = fd;
         end(talk);
     }
+    return talk;
 }

@@ -29,6 +29,7 @@ struct conversation {
     enum point point;
     enum speech speech;
     bool heard, answered;
+    uint16_t port;                       /* the destination's, where it has one; 0 at first */
     uint16_t kept;                       /* bytes in `bytes` */
     uint8_t bytes[CONVERSATION_DNS_MAX]; /* the DNS message, or the first word */
     struct requests requests;
@@ -48,8 +49,8 @@ struct conversations {
 void conversation_prepare(struct conversations *conversations, struct house *house, struct dns_names *names);
 
 /* Takes over an accepted non-blocking socket. `at`, `peer`: as in the messages. A client of port 53 is
- * expected to speak DNS (kind WITNESS_DNS_TCP). */
-void conversation_begin(struct conversations *conversations, int fd, enum witness_kind kind, enum point point,
-                        const char *at, const char *peer);
+ * expected to speak DNS (kind WITNESS_DNS_TCP). Returns its place, where `port` may be set. */
+struct conversation *conversation_begin(struct conversations *conversations, int fd, enum witness_kind kind,
+                                        enum point point, const char *at, const char *peer);
 
 #endif

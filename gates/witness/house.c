@@ -59,6 +59,7 @@ static void heard_nonce(void *context, uint16_t watch)
 {
     struct house_heard *heard = context;
     heard->any = true;
+    sweeps_note(&heard->house->sweeps, &heard->house->setup->watches[watch], heard->port);
     if (!outbox_wants(&heard->house->outbox, watch, heard->kind, heard->point, false))
         return;
     if (heard->at == NULL) {

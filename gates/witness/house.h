@@ -8,6 +8,7 @@
 #include "endpoint.h"
 #include "loop.h"
 #include "outbox.h"
+#include "sweeps.h"
 #include "windows.h"
 #include "witness.h"
 
@@ -17,6 +18,7 @@ struct house {
     struct loop loop;
     struct windows windows;
     struct outbox outbox;
+    struct sweeps sweeps;
     const struct witness_setup *setup;
     char token_line[TOKEN_LINE_BYTES + 1];
     uint8_t scratch[65536]; /* for one datagram while it is being read */
@@ -45,7 +47,8 @@ struct house_heard {
     void (*name)(struct house_heard *heard);
     const void *owner; /* for `name` */
     char texts[2][ENDPOINT_TEXT];
-    bool any; /* set: some nonce was found */
+    uint16_t port; /* the destination's, for what a sweep reached; 0: not known here */
+    bool any;      /* set: some nonce was found */
 };
 void house_listen_to(struct house_heard *heard, struct windows_cursor *cursor, const uint8_t *bytes, size_t size);
 

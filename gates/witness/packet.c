@@ -13,6 +13,11 @@
 #define PROTOCOL_MOBILITY     135
 #define PROTOCOL_HIP          139
 #define PROTOCOL_SHIM6        140
+#define TCP_HEADER            20
+#define OPTION_END            0
+#define OPTION_NOTHING        1
+#define OPTION_MULTIPATH      30
+#define MP_CAPABLE_BYTES      4 /* the least: kind, length, subtype and version, flags; older versions have a key as well */
 
 static uint16_t read_16(const uint8_t *at)
 {
@@ -24,12 +29,30 @@ static uint32_t read_32(const uint8_t *at)
     return (uint32_t)read_16(at) << 16 | read_16(at + 2);
 }
 
+/* Reads options up to the first that can't be one: whose length leaves the `size` bytes, or doesn't count its own head. */
+static bool has_mp_capable(const uint8_t *options, size_t size)
+{
+    for (size_t at = 0; at < size && options[at] != OPTION_END;) {
+        size_t length = 1;
+        if (options[at] != OPTION_NOTHING) {
+            length = at + 1 < size ? options[at + 1] : 0;
+            if (length < 2 || length > size - at)
+                return false;
+            if (options[at] == OPTION_MULTIPATH && length >= MP_CAPABLE_BYTES && options[at + 2] >> 4 == 0)
+                return true;
+        }
+        at += length;
+    }
+    return false;
+}
+
 static void parse_transport(struct packet *packet)
 {
     const uint8_t *at = packet->body;
     size_t rest = packet->body_size, header = 0;
     packet->has_transport = false;
     packet->tcp_flags = 0;
+    packet->mp_capable = false;
     packet->payload = at;
     packet->payload_size = 0;
     switch (packet->protocol) {
@@ -44,9 +67,11 @@ static void parse_transport(struct packet *packet)
         if (packet->protocol == IPPROTO_TCP) {
             packet->sequence = rest >= 8 ? read_32(at + 4) : 0;
             packet->tcp_flags = rest >= 14 ? at[13] : 0;
-            header = rest >= 13 ? (size_t)(at[12] >> 4) * 4 : 20;
-            if (header < 20)
-                header = 20;
+            header = rest >= 13 ? (size_t)(at[12] >> 4) * 4 : TCP_HEADER;
+            if (header < TCP_HEADER)
+                header = TCP_HEADER;
+            if (rest > TCP_HEADER)
+                packet->mp_capable = has_mp_capable(at + TCP_HEADER, (header < rest ? header : rest) - TCP_HEADER);
         }
         break;
     case IPPROTO_ICMP:
@@ -200,6 +225,12 @@ void packet_parse(const uint8_t *frame, size_t size, struct packet *packet)
         parse_ip6(packet, at + 2, rest - 2);
     else
         packet->kind = PACKET_LINK;
+}
+
+bool packet_opens_connection(const struct packet *packet)
+{
+    return packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport &&
+           (packet->tcp_flags & (PACKET_TCP_SYN | PACKET_TCP_ACK)) == PACKET_TCP_SYN;
 }
 
 bool packet_is_icmp_error(const struct packet *packet)

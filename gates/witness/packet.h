@@ -2,7 +2,7 @@
  * What a captured Ethernet frame says about itself: addresses, ports, flags, where its payload is. Loopback
  * frames have an Ethernet header as well (DLT_EN10MB on lo and veth). Parsing is bounded, reads nothing
  * outside the frame, and keeps pointers into it. Sources: RFC 791, 8200 (IPv6 and its extension headers),
- * 9293, 768, 792, 4443.
+ * 9293, 768, 792, 4443, 8684 (the option MP_CAPABLE).
  */
 #ifndef GATES_WITNESS_PACKET_H
 #define GATES_WITNESS_PACKET_H
@@ -40,6 +40,7 @@ struct packet {
                            protocols */
     uint8_t tcp_flags;  /* PACKET_TCP_... */
     uint32_t sequence;  /* TCP */
+    bool mp_capable;    /* TCP, with the option that asks for a multipath connection (RFC 8684 3.1) */
     uint8_t icmp_type;
     const uint8_t *payload; /* after the TCP, UDP or ICMP header */
     size_t payload_size;
@@ -55,6 +56,9 @@ void packet_parse(const uint8_t *frame, size_t size, struct packet *packet);
 
 /* Makes of the fragment `packet` the whole datagram whose `size` bytes were put together at `datagram`. */
 void packet_parse_datagram(struct packet *packet, const uint8_t *datagram, size_t size);
+
+/* A SYN that answers nothing. */
+bool packet_opens_connection(const struct packet *packet);
 
 /* An ICMP or ICMPv6 message that quotes another packet (errors and redirects): it carries nothing of its own.
  */

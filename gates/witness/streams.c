@@ -46,13 +46,18 @@ static void drop_pieces(struct streams *streams, struct stream *stream)
         }
 }
 
+static bool is_stream_of(const struct stream *stream, uint8_t place, const struct packet *packet)
+{
+    return stream->used && stream->place == place && same_endpoint(&stream->source, &packet->source) &&
+           same_endpoint(&stream->destination, &packet->destination);
+}
+
 static struct stream *find_stream(struct streams *streams, uint8_t place, const struct packet *packet)
 {
     struct stream *set = streams->table + find_set(streams, place, packet), *victim = set;
     for (size_t i = 0; i < STREAMS_WAYS; i++) {
         struct stream *stream = set + i;
-        if (stream->used && stream->place == place && same_endpoint(&stream->source, &packet->source) &&
-            same_endpoint(&stream->destination, &packet->destination))
+        if (is_stream_of(stream, place, packet))
             return stream;
         if (worth(stream) < worth(victim) || (worth(stream) == worth(victim) && stream->order < victim->order))
             victim = stream;
@@ -163,4 +168,14 @@ void streams_add(struct streams *streams, uint8_t place, const struct packet *pa
     }
     if (packet->tcp_flags & (PACKET_TCP_FIN | PACKET_TCP_RST))
         stream->ended = true;
+}
+
+void streams_forget(struct streams *streams, uint8_t place, const struct packet *packet)
+{
+    struct stream *set = streams->table + find_set(streams, place, packet);
+    for (size_t i = 0; i < STREAMS_WAYS; i++)
+        if (is_stream_of(set + i, place, packet)) {
+            drop_pieces(streams, set + i);
+            memset(set + i, 0, sizeof set[i]);
+        }
 }

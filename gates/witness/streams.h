@@ -48,4 +48,8 @@ struct streams {
 void streams_add(struct streams *streams, uint8_t place, const struct packet *packet, const struct windows *windows,
                  windows_found *found, void *context);
 
+/* Gives back what is kept of the stream that this packet belongs to: nothing more need be known of it. What comes of it
+ * later begins a new one. */
+void streams_forget(struct streams *streams, uint8_t place, const struct packet *packet);
+
 #endif

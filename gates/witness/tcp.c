@@ -38,18 +38,24 @@ static void tcp_ready(struct loop_source *source, uint32_t events)
         }
         struct endpoint peer = endpoint_of(&address);
         struct endpoint destination = find_destination(fd, listener, peer.family);
+        if (sweeps_find(&conversations->house->sweeps, TRANSPORT_TCP, &peer) != NULL) {
+            sweep_connections_take(listener->tcp->sweep_connections, fd, listener->point, &destination, &peer);
+            continue;
+        }
         char at[ENDPOINT_TEXT], from[ENDPOINT_TEXT];
         endpoint_format(&destination, at);
         endpoint_format(&peer, from);
-        conversation_begin(conversations, fd, destination.port == TCP_DNS_PORT ? WITNESS_DNS_TCP : WITNESS_TCP,
-                           listener->point, at, from);
+        enum witness_kind kind = destination.port == TCP_DNS_PORT ? WITNESS_DNS_TCP : WITNESS_TCP;
+        conversation_begin(conversations, fd, kind, listener->point, at, from)->port = destination.port;
     }
 }
 
-bool tcp_open(struct tcp *tcp, struct conversations *conversations, enum point point, struct error *error)
+bool tcp_open(struct tcp *tcp, struct conversations *conversations, struct sweep_connections *sweep_connections,
+              enum point point, struct error *error)
 {
     struct house *house = conversations->house;
     tcp->conversations = conversations;
+    tcp->sweep_connections = sweep_connections;
     for (unsigned i = 0; i < 2; i++) {
         bool v6 = i == 1;
         if (v6 && !house->setup->ipv6)

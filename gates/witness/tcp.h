@@ -7,6 +7,7 @@
 #define GATES_WITNESS_TCP_H
 
 #include "conversation.h"
+#include "sweep_connections.h"
 
 #define TCP_BACKLOG  4096
 #define TCP_AT_ONCE  64
@@ -22,12 +23,14 @@ struct tcp_listener {
 
 struct tcp {
     struct conversations *conversations;
+    struct sweep_connections *sweep_connections;
     struct tcp_listener listeners[4];
     size_t count;
 };
 
 /* Opens the listeners of the current namespace, which is seen as `point`. Called once for each namespace. */
-bool tcp_open(struct tcp *tcp, struct conversations *conversations, enum point point, struct error *error);
+bool tcp_open(struct tcp *tcp, struct conversations *conversations, struct sweep_connections *sweep_connections,
+              enum point point, struct error *error);
 
 /* What the fault WITNESS_FAULT_DEAD_TCP does. */
 void tcp_close(struct tcp *tcp);

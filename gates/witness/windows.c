@@ -1,13 +1,14 @@
 /*
  * See windows.h. An open-addressing hash table of 8-byte windows with a one-bit-a-window sieve before it.
  * Each byte read moves three shift registers: one of bytes, one of hex digits, one of base32 letters; a byte
- * that is no digit (or letter) empties that register. A full register is looked up after each step: once raw,
+ * that is no digit (or letter) ends that register's run. A full register is looked up after each step: once raw,
  * once as hex, and as base32 once for each of the five positions that the end of a window can have within the
  * last letter. The keys are secret and random, so that nobody can choose bytes that make long probe
  * sequences.
  */
 #include "windows.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define NOT_A_DIGIT  0xff
@@ -71,40 +72,27 @@ void windows_insert(struct windows *windows, const uint8_t nonce[NONCE_BYTES], u
     }
 }
 
-/* The owner of a window plus 1, or 0. */
-static uint16_t look_up(const struct windows *windows, uint64_t key)
+static bool is_sieved(const struct windows *windows, uint64_t spread)
 {
-    uint64_t spread = key * SPREAD;
-    if ((windows->sieve[sieve_bit(spread) / 64] >> (sieve_bit(spread) % 64) & 1) == 0)
-        return 0;
-    for (uint32_t slot = first_slot(spread); windows->owners[slot] != 0; slot = next_slot(slot))
+    return (windows->sieve[sieve_bit(spread) / 64] >> (sieve_bit(spread) % 64) & 1) != 0;
+}
+
+static uint16_t find_owner(const struct windows *windows, uint64_t key)
+{
+    for (uint32_t slot = first_slot(key * SPREAD); windows->owners[slot] != 0; slot = next_slot(slot))
         if (windows->keys[slot] == key)
             return windows->owners[slot];
     return 0;
 }
 
-static uint16_t step_raw(const struct windows *windows, struct windows_cursor *at, uint8_t byte)
+/* The owner of a window plus 1, or 0. */
+static inline uint16_t look_up(const struct windows *windows, uint64_t key)
 {
-    at->raw = at->raw << 8 | byte;
-    if (at->raw_count < WINDOW_BYTES && ++at->raw_count < WINDOW_BYTES)
-        return 0;
-    return look_up(windows, at->raw);
+    return is_sieved(windows, key * SPREAD) ? find_owner(windows, key) : 0;
 }
 
-static uint16_t step_hex(const struct windows *windows, struct windows_cursor *at, uint8_t digit)
+static uint16_t look_up_base32(const struct windows *windows, const struct windows_cursor *at)
 {
-    at->hex = at->hex << 4 | digit;
-    if (at->hex_count < HEX_DIGITS && ++at->hex_count < HEX_DIGITS)
-        return 0;
-    return look_up(windows, at->hex);
-}
-
-static uint16_t step_base32(const struct windows *windows, struct windows_cursor *at, uint8_t letter)
-{
-    at->letters_high = at->letters_high << LETTER_BITS | at->letters_low >> (64 - LETTER_BITS);
-    at->letters_low = at->letters_low << LETTER_BITS | letter;
-    if (at->letter_count < LETTERS_KEPT)
-        at->letter_count++;
     unsigned bits = at->letter_count * LETTER_BITS;
     uint16_t owner = 0;
     for (unsigned after = 0; after < LETTER_BITS && bits >= 64 + after && owner == 0; after++) {
@@ -116,6 +104,13 @@ static uint16_t step_base32(const struct windows *windows, struct windows_cursor
     return owner;
 }
 
+/* One more in a run that ends at `most`, or none where the byte is no such digit: without a branch, for on foreign bytes
+ * nobody can foretell it. */
+static inline uint8_t count_run(uint8_t run, uint8_t digit, uint8_t most)
+{
+    return (uint8_t)((run + (run < most)) & -(digit != NOT_A_DIGIT));
+}
+
 void windows_scan(const struct windows *windows, struct windows_cursor *cursor, const uint8_t *bytes, size_t size,
                   windows_found *found, void *context)
 {
@@ -123,15 +118,19 @@ void windows_scan(const struct windows *windows, struct windows_cursor *cursor, 
     uint16_t told = 0;
     for (size_t i = 0; i < size; i++) {
         uint8_t byte = bytes[i], digit = windows->digit[byte], letter = windows->letter[byte];
-        uint16_t owners[3] = { step_raw(windows, &at, byte), 0, 0 };
-        if (digit == NOT_A_DIGIT)
-            at.hex_count = 0;
-        else
-            owners[1] = step_hex(windows, &at, digit);
-        if (letter == NOT_A_DIGIT)
-            at.letter_count = 0;
-        else
-            owners[2] = step_base32(windows, &at, letter);
+        at.raw = at.raw << 8 | byte;
+        at.raw_count = (uint8_t)(at.raw_count + (at.raw_count < WINDOW_BYTES));
+        at.hex = at.hex << 4 | (digit & 0x0f);
+        at.hex_count = count_run(at.hex_count, digit, HEX_DIGITS);
+        at.letters_high = at.letters_high << LETTER_BITS | at.letters_low >> (64 - LETTER_BITS);
+        at.letters_low = at.letters_low << LETTER_BITS | (letter & 0x1f);
+        at.letter_count = count_run(at.letter_count, letter, LETTERS_KEPT);
+        bool full[3] = { at.raw_count == WINDOW_BYTES && is_sieved(windows, at.raw * SPREAD),
+                         at.hex_count == HEX_DIGITS, at.letter_count * LETTER_BITS >= WINDOW_BYTES * 8 };
+        if (!full[0] && !full[1] && !full[2])
+            continue;
+        uint16_t owners[3] = { full[0] ? find_owner(windows, at.raw) : 0, full[1] ? look_up(windows, at.hex) : 0,
+                               full[2] ? look_up_base32(windows, &at) : 0 };
         for (size_t k = 0; k < 3; k++)
             if (owners[k] != 0 && owners[k] != told) {
                 told = owners[k];

@@ -32,13 +32,14 @@
 
 #define DRAIN_MICROSECONDS 2000000 /* for the last packets to come through the rings */
 #define FLUSH_MILLISECONDS 2000    /* for a parent that reads slowly */
-#define DESCRIPTORS        (CONVERSATIONS_MAX + 256)
+#define DESCRIPTORS        (CONVERSATIONS_MAX + SWEEP_CONNECTIONS_MAX + 256)
 
 struct witness_house { /* one allocation; zeroes cost no memory until they are used */
     struct house house;
     struct origin origin;
     struct dns_names names;
     struct conversations conversations;
+    struct sweep_connections sweep_connections;
     struct tcp tcp;
     struct udp udp;
     struct icmp_sockets icmp;
@@ -129,6 +130,18 @@ static void prepare(struct witness_house *all, const struct witness_setup *setup
         windows_insert(&house->windows, setup->watches[i].nonce, (uint16_t)i);
     memcpy(all->names.key, setup->token, sizeof all->names.key);
     conversation_prepare(&all->conversations, house, &all->names);
+    sweep_connections_prepare(&all->sweep_connections, house);
+}
+
+static bool prepare_sweeps(struct sweeps *sweeps, const struct witness_setup *setup, struct error *error)
+{
+    sweeps->ports = setup->sweeps;
+    for (size_t i = 0; i < setup->watch_count; i++)
+        if (setup->watches[i].is_sweep &&
+            (setup->sweeps == NULL || !sweeps_insert(sweeps, &setup->watches[i], (uint16_t)i)))
+            return error_set(error, ERROR_USAGE, "can't watch for more than %d sweeps, nor for one without its ports",
+                             SWEEPS_MAX);
+    return true;
 }
 
 static bool open_world(struct witness_house *all, struct error *error)
@@ -136,7 +149,7 @@ static bool open_world(struct witness_house *all, struct error *error)
     struct house *house = &all->house;
     return house_enter(house->setup->world_namespace, error) && origin_open(&all->origin, error) &&
            udp_open(&all->udp, house, &all->origin, &all->names, error) &&
-           tcp_open(&all->tcp, &all->conversations, POINT_WAN, error) &&
+           tcp_open(&all->tcp, &all->conversations, &all->sweep_connections, POINT_WAN, error) &&
            icmp_open(&all->icmp, house, POINT_WAN, &all->origin, error) &&
            (!house->setup->ipv6 || neighbour_open(&all->neighbour, house, error));
 }
@@ -145,7 +158,7 @@ static bool open_host(struct witness_house *all, struct error *error)
 {
     struct house *house = &all->house;
     return house_enter(house->setup->host_namespace, error) &&
-           tcp_open(&all->tcp, &all->conversations, POINT_LO, error) &&
+           tcp_open(&all->tcp, &all->conversations, &all->sweep_connections, POINT_LO, error) &&
            icmp_open(&all->icmp, house, POINT_LO, NULL, error) &&
            unix_sockets_open(&all->unix_sockets, &all->conversations, error) &&
            vsock_open(&all->vsock, &all->conversations, error) && door_open(&all->door, house, error);
@@ -157,9 +170,9 @@ static bool open_all(struct witness_house *all, const struct witness_setup *setu
     if (setup->watch_count > WATCHES_MAX)
         return error_set(error, ERROR_USAGE, "can't watch for more than %d nonces", WATCHES_MAX);
     prepare(all, setup);
-    if (!loop_open(&house->loop, error) || !outbox_open(&house->outbox, &house->loop, channel, setup, error) ||
-        !open_world(all, error) || !open_host(all, error) || !held_open(&all->held, house, error) ||
-        !capture_open(&all->capture, house, error))
+    if (!prepare_sweeps(&house->sweeps, setup, error) || !loop_open(&house->loop, error) ||
+        !outbox_open(&house->outbox, &house->loop, channel, setup, error) || !open_world(all, error) ||
+        !open_host(all, error) || !held_open(&all->held, house, error) || !capture_open(&all->capture, house, error))
         return false;
     close(setup->host_namespace);
     close(setup->world_namespace);

@@ -10,7 +10,8 @@
 
 #include "witness_site.h"
 
-#define NO_COOKIE 34 /* TCP_FASTOPEN_NO_COOKIE */
+#define NO_COOKIE         34  /* TCP_FASTOPEN_NO_COOKIE */
+#define IPPROTO_MULTIPATH 262 /* IPPROTO_MPTCP */
 
 static void check_hit(struct test_site *site, size_t watch, enum witness_kind kind, const char *point, const char *at,
                       bool by_tuple)
@@ -101,6 +102,9 @@ static void bare_syn(struct test_site *site)
     site_stop_witness(site);
     check_hit(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.7:443", true);
     check_hit(site, 1, WITNESS_CAPTURE, "wan0", "1.1.1.7:444", false);
+    check_hit(site, 1, WITNESS_SYN, "wan0", "1.1.1.7:444", false);
+    site_check(site, !site_was_heard(site, 0, WITNESS_SYN, "wan0", "1.1.1.7:443", true),
+               "a plain SYN was a special one");
     site_check(site, !site_was_heard(site, 2, WITNESS_CAPTURE, "wan0", "1.1.1.7:445", true), "heard what was not sent");
     site_check_no(site, WITNESS_STRAY);
 }
@@ -108,6 +112,70 @@ static void bare_syn(struct test_site *site)
 Test(witness_evasion, a_SYN_whose_answers_are_dropped_is_a_hit_by_tuple_and_one_with_data_by_nonce)
 {
     in_site(bare_syn);
+}
+
+/* By a multipath socket where the kernel has them, else by a raw one. */
+static void multipath(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.8", 443);
+    site_watch(site, 1, false, TRANSPORT_TCP, "1.1.1.8", 444);
+    site->watches[0].mp_capable = true;
+    site->watches[1].mp_capable = true;
+    site_start_witness(site);
+    struct sockaddr_storage to;
+    socklen_t size = site_address("1.1.1.8", 443, &to);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MULTIPATH);
+    if (fd >= 0) {
+        site_check(site, connect(fd, (const struct sockaddr *)&to, size) == 0, "connect: %s", strerror(errno));
+    } else {
+        uint8_t syn[24] = { 0x30, 0, 443 >> 8, 443 & 0xff, [12] = 0x60, [13] = 2, [20] = 30, 4, 1, 0 };
+        fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
+        site_check(site, sendto(fd, syn, sizeof syn, 0, (const struct sockaddr *)&to, size) == sizeof syn, "send: %s",
+                   strerror(errno));
+    }
+    close(site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.8", 444));
+    site_stop_witness(site);
+    check_hit(site, 0, WITNESS_SYN, "wan0", "1.1.1.8:443", true);
+    check_hit(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.8:443", true);
+    site_check(site, !site_was_heard(site, 1, WITNESS_SYN, "wan0", "1.1.1.8:444", true),
+               "a connection by plain TCP was taken for a multipath one");
+}
+
+Test(witness_evasion, a_SYN_that_asks_for_a_multipath_connection_is_heard_as_such)
+{
+    in_site(multipath);
+}
+
+/* The host joins; the kernel says so on its own, and again when the socket is closed. */
+static void joined_groups(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_GROUP, "239.1.2.3", 0);
+    site_watch(site, 1, false, TRANSPORT_GROUP, "ff05::1234", 0);
+    site_watch(site, 2, false, TRANSPORT_GROUP, "239.1.2.4", 0);
+    site_start_witness(site);
+    struct ip_mreqn four = { .imr_ifindex = (int)if_nametoindex("lan0") };
+    struct ipv6_mreq six = { .ipv6mr_interface = if_nametoindex("lan0") };
+    inet_pton(AF_INET, "239.1.2.3", &four.imr_multiaddr);
+    inet_pton(AF_INET6, "ff05::1234", &six.ipv6mr_multiaddr);
+    int fd4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    site_check(site, setsockopt(fd4, IPPROTO_IP, IP_ADD_MEMBERSHIP, &four, sizeof four) == 0, "join: %s",
+               strerror(errno));
+    site_check(site, setsockopt(fd6, IPPROTO_IPV6, IPV6_JOIN_GROUP, &six, sizeof six) == 0, "join: %s",
+               strerror(errno));
+    while (!site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "239.1.2.3", true) ||
+           !site_was_heard(site, 1, WITNESS_CAPTURE, "wan0", "ff05::1234", true))
+        site_check(site, site_take_message(site), "a report of membership was not heard");
+    site_stop_witness(site);
+    for (size_t i = 0; i < site->message_count; i++)
+        site_check(site, site->messages[i].event != WITNESS_HIT || site->messages[i].watch != 2,
+                   "a group that nobody joined was heard");
+    site_check_no(site, WITNESS_STRAY);
+    site_check_no(site, WITNESS_LOST);
+}
+
+Test(witness_evasion, a_group_that_is_joined_in_silence_is_heard_by_its_report)
+{
+    in_site(joined_groups);
 }
 
 static void nonce_in_address(struct test_site *site)

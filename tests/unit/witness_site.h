@@ -147,8 +147,8 @@ static inline void site_make(struct test_site *site)
              "END\n");
 }
 
-/* Runs `body` in a new site. */
-static inline void in_site(site_body *body)
+/* Runs `body` in a child of the test, which has yet to make its site. */
+static inline void in_site_made_by_body(site_body *body)
 {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -158,7 +158,6 @@ static inline void in_site(site_body *body)
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is cut off by its time limit leaves nothing */
         close(ends[0]);
         site.complaints = ends[1];
-        site_make(&site);
         body(&site);
         _exit(0);
     }
@@ -169,6 +168,21 @@ static inline void in_site(site_body *body)
     int status = 0;
     waitpid(pid, &status, 0);
     cr_assert(size == 0 && status == 0, "%s (wait status 0x%x)", text, status);
+}
+
+static site_body *made_site_body;
+
+static inline void make_site_and_run(struct test_site *site)
+{
+    site_make(site);
+    made_site_body(site);
+}
+
+/* Runs `body` in a new site. */
+static inline void in_site(site_body *body)
+{
+    made_site_body = body;
+    in_site_made_by_body(make_site_and_run);
 }
 
 /* Gives watch `index` a random nonce; the tuple may be NULL for none. */
