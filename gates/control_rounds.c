@@ -41,14 +41,12 @@ static void note_missing_control(struct hearing *hearing, enum control_round rou
     hearing_note_broken(hearing, text);
 }
 
-static void note_unsent(struct hearing *hearing, const char *why)
-{
-    snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing, "controls were not sent: %.60s",
-             why);
-}
+typedef bool round_heard_function(const struct hearing *hearing, unsigned round, uint16_t *missing);
 
-/* Sends a plan of controls from `place`. False, with the reason noted, if not all of it was sent. */
-static bool send_controls(struct hearing *hearing, const struct session_place *place, struct probe_plan *plan)
+/* Sends a plan of controls from `place` and takes messages in until `heard` says yes, or until nothing more can come. What was
+ * heard needs no record of the sender's: it is ended as soon as all was. True unless the controls could not be sent. */
+static bool send_controls(struct hearing *hearing, const struct session_place *place, struct probe_plan *plan,
+                          round_heard_function *heard, unsigned round)
 {
     cleanup_free struct collection *collection = malloc(sizeof *collection);
     if (collection == NULL)
@@ -56,25 +54,24 @@ static bool send_controls(struct hearing *hearing, const struct session_place *p
     plan->deadline_milliseconds = CONTROL_DEADLINE_MICROSECONDS / 1000;
     struct session session;
     struct error error = { 0 };
-    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
-    hearing_finish_session(hearing, &session, collection);
-    if (started && collection->state == STREAM_COMPLETE)
-        return true;
-    note_unsent(hearing, started ? collection->problem : error.text);
-    return false;
-}
-
-/* Waits until `heard` says yes. One deaf witness is enough: later rounds aren't waited for, nor sent. */
-static void await_controls(struct hearing *hearing, bool (*heard)(const struct hearing *, unsigned, uint16_t *),
-                           unsigned round)
-{
     uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
     uint16_t missing;
-    while (hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < deadline) {
+    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
+    while (started && hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < deadline) {
         struct witness_message message;
         if (witness_next(&hearing->witness, &message, deadline))
             hearing_take_message(hearing, &message);
     }
+    bool all = heard(hearing, round, &missing);
+    if (all)
+        session_cancel(&session);
+    else
+        session_finish(&session, collection);
+    if (all || (started && collection->state == STREAM_COMPLETE))
+        return true;
+    snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing, "controls were not sent: %.60s",
+             started ? collection->problem : error.text);
+    return false;
 }
 
 bool hearing_round(struct hearing *hearing, enum control_round round)
@@ -86,9 +83,8 @@ bool hearing_round(struct hearing *hearing, enum control_round round)
     controls_plan(options->plan, &hearing->watches[hearing->control_start], round, hearing->setting,
                   hearing->vsock_port, plan);
     struct session_place here = { .probe_path = options->probe_path };
-    if (!send_controls(hearing, &here, plan))
+    if (!send_controls(hearing, &here, plan, round_heard, round))
         return false;
-    await_controls(hearing, round_heard, round);
     uint16_t missing = 0;
     if (round_heard(hearing, round, &missing))
         return true;
@@ -110,9 +106,8 @@ bool hearing_peer_round(struct hearing *hearing, unsigned round, const struct se
     if (hearing->result->control_missing[0] != '\0' || plan == NULL)
         return false;
     controls_peer_plan(hearing->options->plan, &hearing->watches[hearing->peer_start], round, plan);
-    if (!send_controls(hearing, place, plan))
+    if (!send_controls(hearing, place, plan, peer_heard, round))
         return false;
-    await_controls(hearing, peer_heard, round);
     uint16_t missing;
     if (peer_heard(hearing, round, &missing))
         return true;

@@ -179,3 +179,13 @@ void session_finish(struct session *session, struct collection *collection)
     process_kill(session->tamper);
     session->probe = session->tamper = -1;
 }
+
+void session_cancel(struct session *session)
+{
+    process_kill(session->probe);
+    process_kill(session->tamper);
+    process_kill(session->collector.pid);
+    cleanup_close_fd(&session->collector.result);
+    cleanup_close_fd(&session->collector.stop);
+    session->probe = session->tamper = session->collector.pid = -1;
+}

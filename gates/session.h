@@ -46,4 +46,7 @@ bool session_listen(const struct session_place *place, char *const specs[], int 
  * session. */
 void session_finish(struct session *session, struct collection *collection);
 
+/* Ends the session at once: what its probe said isn't wanted. */
+void session_cancel(struct session *session);
+
 #endif

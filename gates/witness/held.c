@@ -1,10 +1,11 @@
 /*
- * See held.h. Needs: recvmsg, read, epoll_ctl, close. A socket is read without waiting by each call; a pipe can't be, so it
- * is made non-blocking, which only this end of it notices.
+ * See held.h. Needs: recvmsg, read, epoll_ctl, close. A socket is read without waiting by each call; a pipe can't be,
+ * so it is made non-blocking, which only this end of it notices.
  *
- * On a socket with messages, zero bytes are the end or an empty message, and a bottle that could pass one for the other
- * would have made the witness deaf. Each message therefore brings the time of its arrival with it; the end brings
- * nothing. There is room for the time and for nothing else, so the kernel drops descriptors that somebody passes. Sources: recvmsg(2), unix(7), SO_TIMESTAMP in socket(7).
+ * On a socket with messages, zero bytes are the end or an empty message, and a bottle that could pass one for the
+ * other would have made the witness deaf. Each message therefore brings the time of its arrival with it; the end
+ * brings nothing. There is room for the time and for nothing else, so the kernel drops descriptors that somebody
+ * passes. Sources: recvmsg(2), unix(7), SO_TIMESTAMP in socket(7).
  */
 #include "held.h"
 

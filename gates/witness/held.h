@@ -1,11 +1,10 @@
 /*
- * Held streams: descriptors that somebody else made and that the witness only reads: the other end of a socket that was
- * planted in a bottle, or what the listener of a second bottle repeats. Pipes, stream sockets and SOCK_SEQPACKET ones.
- * Each is searched as one stream, so that a nonce may be cut by a message's border.
+ * Held streams: descriptors that somebody else made and that the witness only reads: the other end of a socket that
+ * was planted in a bottle, or what the listener of a second bottle repeats. Pipes, stream sockets and SOCK_SEQPACKET
+ * ones. Each is searched as one stream, so that a nonce may be cut by a message's border.
  *
  * Bytes without a nonce are no stray: a planted descriptor and a listener say other things as well (a greeting, the
- * records of a probe), and none of them left the bottle by a way that this run opened. The end of a stream is no event:
- * a bottle that ends closes all it has.
+ * records of a probe). The end of a stream is no event: a bottle that ends closes all it has.
  */
 #ifndef GATES_WITNESS_HELD_H
 #define GATES_WITNESS_HELD_H
@@ -33,8 +32,8 @@ static inline bool held_is_used(const struct witness_setup *setup, size_t index)
     return setup->held[index].fd > 0;
 }
 
-/* Takes the set-up's descriptors into the loop, which owns them from here on. Pipes are made non-blocking; a descriptor that
- * can't be waited for (a file), and one that is a standard stream, is an error. */
+/* Takes the set-up's descriptors into the loop, which owns them from here on. Pipes are made non-blocking; a
+ * descriptor that can't be waited for (a file), and one that is a standard stream, is an error. */
 bool held_open(struct held *held, struct house *house, struct error *error);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * socket_table_explain (socket_table.h): what a socket of the site's host namespace is. The order of the questions is the
- * point. The local end comes first: a connection that the witnesses accepted has the client's ephemeral port as its remote
- * end, and that can equal a planned one. An attempt's destination comes before what is left of closed connections: a
- * connection to it that is over was one all the same.
+ * socket_table_explain (socket_table.h): what a socket of the site's host namespace is. The order of the questions is
+ * the point. The local end comes first: a connection that the witnesses accepted has the client's ephemeral port as
+ * its remote end, and that can equal a planned one. An attempt's destination comes before what is left of closed
+ * connections: a connection to it that is over was one all the same.
  */
 #include "socket_table.h"
 
@@ -31,8 +31,8 @@ static bool is_sweep_source(const struct watch *watch, uint8_t transport, const 
            end->port != 0 && (end->port == watch->sweep_source[0] || end->port == watch->sweep_source[1]);
 }
 
-/* The end of a connection that the witnesses accepted. Only TCP has such ends here, and a listener is none: the witnesses'
- * own are at the site's ports. */
+/* The end of a connection that the witnesses accepted. Only TCP has such ends here, and a listener is none: the
+ * witnesses' own are at the site's ports. */
 static bool is_accepted(const struct socket *socket, const struct watch *watch)
 {
     return socket->transport == TRANSPORT_TCP && !socket->listening &&
@@ -40,8 +40,8 @@ static bool is_accepted(const struct socket *socket, const struct watch *watch)
             is_sweep_source(watch, socket->transport, &socket->remote));
 }
 
-/* What no process has and nobody can use any more. An established connection without an owner is not meant: it waits to be
- * accepted. */
+/* What no process has and nobody can use any more. An established connection without an owner is not meant: it
+ * waits to be accepted. */
 static bool is_left_over(const struct socket *socket)
 {
     return socket->inode == 0 && socket->state != TCP_ESTABLISHED && socket->state != TCP_SYN_SENT &&

@@ -1,7 +1,7 @@
 /*
- * See socket_table.h. One request for each family and transport (a dump), read to its end before the next. The kernel ends a
- * dump that fails with an error number in the closing message, and libmnl's own reading of that message skips it; so it is
- * read here. Sources: sock_diag(7), netlink(7), linux/inet_diag.h.
+ * See socket_table.h. One request for each family and transport (a dump), read to its end before the next. The kernel
+ * ends a dump that fails with an error number in the closing message, and libmnl's own reading of that message skips
+ * it; so it is read here. Sources: sock_diag(7), netlink(7), linux/inet_diag.h.
  */
 #include "socket_table.h"
 
@@ -177,7 +177,8 @@ static bool kernel_has_ipv6(void)
     return fd >= 0 || errno != EAFNOSUPPORT;
 }
 
-/* Why it can't be had: a kernel without sock_diag, or without the part for TCP or UDP, has errors of its own for that. */
+/* Why it can't be had: a kernel without sock_diag, or without the part for TCP or UDP, has errors of its own for
+ * that. */
 static bool refuse(struct error *error)
 {
     if (errno != EPROTONOSUPPORT && errno != EAFNOSUPPORT && errno != ENOENT && errno != EINVAL)

@@ -3,9 +3,10 @@
  * (sock_diag(7)). While a fenced bottle runs, a listener or a connection that appears in the site's host namespace and
  * belongs to nothing that the gate knows shows that something on the host listens or dials for the bottle.
  *
- * It runs in the gate's own process, not in the witnesses' jail. TCP and UDP over IPv4 and IPv6 are listed; an IPv4 address
- * that an IPv6 socket uses (::ffff:a.b.c.d) is told as the IPv4 address that it is on the wire. What sends one datagram
- * from a socket that is never bound to anything, and is gone before the next look, isn't seen here: the captures see it.
+ * It runs in the gate's own process, not in the witnesses' jail. TCP and UDP over IPv4 and IPv6 are listed; an IPv4
+ * address that an IPv6 socket uses (::ffff:a.b.c.d) is told as the IPv4 address that it is on the wire. What sends one
+ * datagram from a socket that is never bound to anything, and is gone before the next look, isn't seen here: the
+ * captures see it.
  */
 #ifndef GATES_WITNESS_SOCKET_TABLE_H
 #define GATES_WITNESS_SOCKET_TABLE_H
@@ -39,17 +40,18 @@ struct socket_table {
     bool ipv6; /* the kernel has it */
 };
 
-/* Opens it in the calling process's network namespace, and asks once for each table. ERROR_HOST where the kernel doesn't
- * have them, with the remedy. Needs no privilege. To be closed even after a failure, from { .netlink = -1 }. */
+/* Opens it in the calling process's network namespace, and asks once for each table. ERROR_HOST where the kernel
+ * doesn't have them, with the remedy. Needs no privilege. To be closed even after a failure, from { .netlink = -1
+ * }. */
 bool socket_table_open(struct socket_table *table, struct error *error);
 void socket_table_close(struct socket_table *table);
 
-/* Lists all sockets of the namespace. More than SOCKET_LIST_MAX, or a table that can't be had as a whole, are an error: part
- * of a list would explain what is not in it. */
+/* Lists all sockets of the namespace. More than SOCKET_LIST_MAX, or a table that can't be had as a whole, are an
+ * error: part of a list would explain what is not in it. */
 bool socket_table_read(struct socket_table *table, struct socket_list *list, struct error *error);
 
-/* Tells each socket of `after` that is not in `before`. One that was there and is now connected elsewhere, or listens, is
- * new; one that is only closing is not. Pure. */
+/* Tells each socket of `after` that is not in `before`. One that was there and is now connected elsewhere, or
+ * listens, is new; one that is only closing is not. Pure. */
 typedef void socket_table_new(void *context, const struct socket *socket);
 void socket_table_difference(const struct socket_list *before, const struct socket_list *after, socket_table_new *found,
                              void *context);
@@ -60,8 +62,8 @@ enum socket_meaning {
     SOCKET_UNKNOWN,
 };
 
-/* What a socket of the site's host namespace is, given what the run watches for. *watch: for SOCKET_ATTEMPT, the index of the
- * first attempt whose destination it has. Pure. */
+/* What a socket of the site's host namespace is, given what the run watches for. *watch: for SOCKET_ATTEMPT, the
+ * index of the first attempt whose destination it has. Pure. */
 enum socket_meaning socket_table_explain(const struct socket *socket, const struct watch *watches, size_t count,
                                          uint16_t *watch);
 

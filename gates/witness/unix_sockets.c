@@ -48,12 +48,12 @@ static void datagram_ready(struct loop_source *source, uint32_t events)
     }
 }
 
-/* Makes the directories above `path` that aren't there, mode 0755 whatever the umask. One that can't be made is found out
- * when the socket is bound. */
+/* Makes the directories above `path` that aren't there, mode 0755 whatever the umask. One that can't be made is
+ * found out when the socket is bound. */
 static void make_parents(const char *path)
 {
     char directory[sizeof((struct sockaddr_un *)0)->sun_path];
-    for (size_t i = 1; path[i] != '\0' && i < sizeof directory; i++) {
+    for (size_t i = 1; i < sizeof directory && path[i] != '\0'; i++) {
         if (path[i] != '/')
             continue;
         memcpy(directory, path, i);

@@ -4,13 +4,15 @@
  * the routing table gives; where it gives none, the first that is up, as an attacker would name it.
  *
  * The kernel sends its report a moment after the join, from a timer, and repeats it within a second or so, as long
- * as the membership stands. So the attempt lasts as long as an answer would be awaited, and its socket stays open
- * until the probe ends.
+ * as the membership stands. So the attempt lasts long enough for the first of them, and its socket stays open until
+ * the probe ends.
  */
 #include <errno.h>
 #include <netinet/in.h>
 
 #include "mechanism.h"
+
+#define FIRST_REPORT 150000u /* microseconds; it was seen after 12 milliseconds */
 
 static int join(const struct attempt *attempt, uint32_t link)
 {
@@ -35,8 +37,8 @@ static void start(struct attempt *attempt, uint64_t now)
         error = join(attempt, attempt_first_link());
     if (error != 0)
         attempt_end(attempt, STAGE_SOCKET, error);
-    else if (attempt->wake > now + ANSWER_PATIENCE)
-        attempt->wake = now + ANSWER_PATIENCE;
+    else if (attempt->wake > now + FIRST_REPORT)
+        attempt->wake = now + FIRST_REPORT;
 }
 
 static void ignore_events(struct attempt *attempt, short events, uint64_t now)

@@ -1,6 +1,6 @@
 /*
- * Vsock: a stream to a port of context 1, made like TCP. That it can lead nowhere but to this kernel's own loopback transport
- * is seen to where its socket is opened (target.c): there is no other way to one.
+ * Vsock: a stream to a port of context 1, made like TCP. That it can lead nowhere but to this kernel's own loopback
+ * transport is seen to where its socket is opened (target.c): there is no other way to one.
  */
 #include "stream.h"
 

@@ -192,13 +192,15 @@ Test(witness_held, a_message_that_is_too_long_to_be_read_is_a_loss)
 /* A writer that never stops keeps nobody from being heard. */
 static void bulk(struct test_site *site)
 {
-    static const char bytes[4096];
+    static const char bytes[16384];
     int writers[WAYS];
     hold_all(site, writers);
     pid_t pid = fork();
-    if (pid == 0)
-        while (write(writers[WAY_STREAM], bytes, sizeof bytes) > 0)
-            ;
+    for (unsigned i = 0; pid == 0; i++)
+        if (write(writers[WAY_STREAM], bytes, sizeof bytes) < 0 ||
+            (i == 256 && write(writers[WAY_STREAM], site->watches[WAY_STREAM].nonce, NONCE_BYTES) < 0))
+            _exit(1);
+    await_hit(site, WAY_STREAM); /* the writer is well under way */
     put(site, writers[WAY_PIPE], site->watches[WAY_PIPE].nonce, NONCE_BYTES);
     await_hit(site, WAY_PIPE);
     process_kill(pid);

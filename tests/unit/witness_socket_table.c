@@ -1,6 +1,6 @@
 /*
- * The host's table of sockets: real sockets in a site are listed, told apart and explained; what the kernel could answer
- * instead is answered by the test, at the other end of a socket pair.
+ * The host's table of sockets: real sockets in a site are listed, told apart and explained; what the kernel could
+ * answer instead is answered by the test, at the other end of a socket pair.
  */
 #include "witness_site.h"
 
@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 
 #include "../../gates/witness/socket_table.h"
+#include "witness_forge.h"
 
 static struct socket_table table = { .netlink = -1 };
 static struct socket_list before, after;
@@ -137,6 +138,12 @@ static void same(struct test_site *site)
     look_again(site);
     site_check(site, found_count == 1 && count_found(TRANSPORT_UDP, false, NULL, "127.0.0.1:7795") == 1,
                "%zu new sockets, not the one that is connected now", found_count);
+    look(site, &before);
+    size = site_address("127.0.0.1", 7796, &there);
+    site_check(site, connect(datagrams, (const struct sockaddr *)&there, size) == 0, "connect: %s", strerror(errno));
+    look_again(site);
+    site_check(site, found_count == 1 && count_found(TRANSPORT_UDP, false, NULL, "127.0.0.1:7796") == 1,
+               "%zu new sockets, not the one that is connected elsewhere", found_count);
 }
 
 Test(witness_socket_table, what_is_closing_is_not_new_and_what_is_connected_since_is)
@@ -273,6 +280,7 @@ static const struct meaning {
     { "of an unlucky client", TRANSPORT_TCP, TCP_ESTABLISHED, "127.0.0.1", 22, "127.0.0.1", 40000, 1, SOCKET_EXPLAINED, 0 },
     { "a listener there", TRANSPORT_TCP, TCP_LISTEN, "127.0.0.1", 22, "0.0.0.0", 0, 1, SOCKET_UNKNOWN, 0 },
     { "datagrams there", TRANSPORT_UDP, TCP_CLOSE, "2001:db8::1", 53, "::", 0, 1, SOCKET_UNKNOWN, 0 },
+    { "one peer's datagrams there", TRANSPORT_UDP, TCP_ESTABLISHED, "2001:db8::1", 53, "fd00::9", 9, 1, SOCKET_UNKNOWN, 0 },
     { "a closed stranger", TRANSPORT_TCP, TCP_TIME_WAIT, "10.77.0.1", 50000, "9.9.9.9", 9, 0, SOCKET_EXPLAINED, 0 },
     { "a closing one", TRANSPORT_TCP, TCP_FIN_WAIT2, "10.77.0.1", 50000, "9.9.9.9", 9, 0, SOCKET_EXPLAINED, 0 },
     { "one that has an owner", TRANSPORT_TCP, TCP_FIN_WAIT2, "10.77.0.1", 50000, "9.9.9.9", 9, 7, SOCKET_UNKNOWN, 0 },
@@ -281,6 +289,7 @@ static const struct meaning {
     { "a sweep's lower source", TRANSPORT_TCP, TCP_SYN_SENT, "10.77.0.1", 11001, "9.9.9.9", 40080, 1, SOCKET_ATTEMPT, 6 },
     { "of the other transport", TRANSPORT_UDP, TCP_ESTABLISHED, "10.77.0.1", 61001, "9.9.9.9", 80, 1, SOCKET_UNKNOWN, 0 },
     { "of the other family", TRANSPORT_TCP, TCP_SYN_SENT, "fd77::1", 61001, "fd00::9", 80, 1, SOCKET_UNKNOWN, 0 },
+    { "a sweep's tuple", TRANSPORT_TCP, TCP_ESTABLISHED, "10.77.0.1", 50000, "10.77.0.1", 100, 1, SOCKET_UNKNOWN, 0 },
     { "a sweep's accepted end", TRANSPORT_TCP, TCP_ESTABLISHED, "127.0.0.1", 80, "127.0.0.1", 61001, 1, SOCKET_EXPLAINED, 0 },
 };
 /* clang-format on */
@@ -325,13 +334,38 @@ Test(witness_socket_table, explains_each_socket_by_the_site_the_controls_or_an_a
     }
 }
 
+static const struct lack {
+    int number;
+    enum error_code code;
+    const char *text;
+} lacks[] = {
+    { EPROTONOSUPPORT, ERROR_HOST, "sudo modprobe -a tcp_diag udp_diag" },
+    { EMFILE, ERROR_SYSTEM, "Too many open files" },
+};
+
+Test(witness_socket_table, says_what_the_kernel_lacks)
+{
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct error error = { 0 };
+            forge(SYS_socket, lacks[i].number);
+            bool opened = socket_table_open(&table, &error);
+            _exit(!opened && error.code == lacks[i].code && strstr(error.text, lacks[i].text) != NULL ? 0 : 1);
+        }
+        waitpid(pid, &status, 0);
+        cr_expect_eq(status, 0, "case %zu: wait status 0x%x", i, status);
+    }
+}
+
 /* One answer of the kernel's, as the test makes it up: an error number in a message of this type, or one socket. */
-static size_t make_answer(char *answer, uint16_t type, int result, size_t cut)
+static size_t make_answer(char *answer, uint32_t sequence, uint16_t type, int result, size_t cut)
 {
     struct nlmsghdr header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct nlmsgerr)),
                                .nlmsg_type = type,
                                .nlmsg_flags = NLM_F_MULTI,
-                               .nlmsg_seq = 1 };
+                               .nlmsg_seq = sequence };
     struct nlmsgerr refusal = { .error = result };
     struct inet_diag_msg socket = { .idiag_family = AF_INET, .idiag_state = TCP_LISTEN };
     if (type == SOCK_DIAG_BY_FAMILY)
@@ -364,7 +398,11 @@ Test(witness_socket_table, a_table_that_can_not_be_had_as_a_whole_is_an_error)
         struct socket_list list = { 0 };
         cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
         struct socket_table kernel = { .netlink = ends[0] };
-        size_t size = make_answer(answer, answers[i].type, answers[i].result, answers[i].cut);
+        size_t size = make_answer(answer, 1, answers[i].type, answers[i].result, answers[i].cut);
+        if (answers[i].type == SOCK_DIAG_BY_FAMILY) /* it must not be passed over */
+            size += make_answer(answer + size, 1, NLMSG_DONE, 0, 0);
+        cr_assert_eq(send(ends[1], answer, size, 0), (ssize_t)size);
+        size = make_answer(answer, 2, NLMSG_DONE, 0, 0); /* the other table is there */
         cr_assert_eq(send(ends[1], answer, size, 0), (ssize_t)size);
         shutdown(ends[1], SHUT_WR);
         cr_expect_not(socket_table_read(&kernel, &list, &error), "case %zu", i);
@@ -384,12 +422,19 @@ Test(witness_socket_table, more_sockets_than_it_can_hold_are_an_error)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        static char answers_at_once[32000];
-        size_t size = 0;
-        while (size + 256 < sizeof answers_at_once)
-            size += make_answer(answers_at_once + size, SOCK_DIAG_BY_FAMILY, 0, 0);
+        static char packet[32000];
+        size_t one = make_answer(packet, 1, SOCK_DIAG_BY_FAMILY, 0, 0), size = 0;
         close(ends[0]);
-        while (send(ends[1], answers_at_once, size, MSG_NOSIGNAL) > 0)
+        for (int i = 0; i <= SOCKET_LIST_MAX; i++) {
+            size += make_answer(packet + size, 1, SOCK_DIAG_BY_FAMILY, 0, 0);
+            if (size + one > sizeof packet || i == SOCKET_LIST_MAX) {
+                send(ends[1], packet, size, MSG_NOSIGNAL);
+                size = 0;
+            }
+        }
+        for (uint32_t sequence = 1; sequence <= 2; sequence++)
+            send(ends[1], packet, make_answer(packet, sequence, NLMSG_DONE, 0, 0), MSG_NOSIGNAL);
+        while (recv(ends[1], packet, sizeof packet, 0) > 0) /* questions that are left unread would reset the answers */
             ;
         _exit(0);
     }
