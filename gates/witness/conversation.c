@@ -16,7 +16,8 @@
 static void end(struct conversation *talk)
 {
     struct conversations *all = talk->all;
-    if (talk->point == POINT_UNIX && !talk->heard && talk->answered)
+    bool seen_by_no_capture = talk->point == POINT_UNIX || talk->point == POINT_VSOCK;
+    if (seen_by_no_capture && !talk->heard && talk->answered)
         outbox_stray(&all->house->outbox, talk->point, talk->at, talk->peer,
                      "a connection that carried bytes and no nonce");
     loop_close(&all->house->loop, &talk->source);

@@ -1,5 +1,5 @@
 /*
- * The talk on accepted stream connections, TCP and Unix alike: listen to every byte, answer so that a client
+ * The talk on accepted stream connections, TCP, Unix and vsock alike: listen to every byte, answer so that a client
  * that waits for an answer before it says more gets one. By what was sent: a DNS message where the client
  * wanted port 53, HTTP where it begins with a method (an answer to each request, the connection stays), else
  * the token line, once.

@@ -48,7 +48,22 @@ static void datagram_ready(struct loop_source *source, uint32_t events)
     }
 }
 
-/* `name`: with @ for an abstract name, else a path. */
+/* Makes the directories above `path` that aren't there, mode 0755 whatever the umask. One that can't be made is
+ * found out when the socket is bound. */
+static void make_parents(const char *path)
+{
+    char directory[sizeof((struct sockaddr_un *)0)->sun_path];
+    for (size_t i = 1; i < sizeof directory && path[i] != '\0'; i++) {
+        if (path[i] != '/')
+            continue;
+        memcpy(directory, path, i);
+        directory[i] = '\0';
+        if (mkdir(directory, 0755) == 0)
+            chmod(directory, 0755);
+    }
+}
+
+/* `name`: with @ for an abstract name, else a path, at which nothing must be. */
 static bool open_listener(struct unix_sockets *sockets, const char *name, int type, struct error *error)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -59,8 +74,6 @@ static bool open_listener(struct unix_sockets *sockets, const char *name, int ty
     memcpy(address.sun_path, name, length);
     if (abstract)
         address.sun_path[0] = '\0';
-    else
-        unlink(name);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
     cleanup_close int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, size) < 0 || (!abstract && chmod(name, 0666) < 0) ||
@@ -91,11 +104,20 @@ bool unix_sockets_open(struct unix_sockets *sockets, struct conversations *conve
         if (!open_listener(sockets, name, SOCK_DGRAM, error))
             return false;
     }
+    for (const char *const *each = setup->paths; each != NULL && *each != NULL; each++) {
+        if (**each != '/')
+            return error_set(error, ERROR_USAGE, "can't listen on the Unix socket %.80s: not an absolute path", *each);
+        make_parents(*each);
+        if (!open_listener(sockets, *each, SOCK_STREAM, error))
+            return false;
+    }
     if (setup->path_directory == NULL)
         return true;
     snprintf(name, sizeof name, "%s/stream", setup->path_directory);
+    unlink(name);
     if (!open_listener(sockets, name, SOCK_STREAM, error))
         return false;
     snprintf(name, sizeof name, "%s/dgram", setup->path_directory);
+    unlink(name);
     return open_listener(sockets, name, SOCK_DGRAM, error);
 }

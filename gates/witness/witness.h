@@ -11,6 +11,8 @@
  *   lo, host namespace      capture, TCP accept-all on every loopback port (TPROXY), ICMP,
  *                           the door's endpoint
  *   unix, the same          stream and datagram listeners by abstract name and by path
+ *   held                    streams that somebody else opened and the witness reads
+ *   vsock                   a stream listener on context 1, the kernel's loopback transport
  *
  * A hit is by nonce (an 8-byte window of it, raw, base32 or hex, in a packet, a reassembled datagram or
  * stream, or what a responder was sent) or by tuple (a packet to a destination that only that attempt uses).
@@ -82,7 +84,7 @@ struct watch {
 /* A stream that the witness reads from its start: the other end of a planted descriptor, or what the listener of a second
  * bottle repeats. Its end is no event. */
 struct held_stream {
-    int fd; /* borrowed; -1: none */
+    int fd; /* borrowed, and made non-blocking if it is a pipe; 0 and -1: none; the standard streams can't be held */
     enum witness_kind kind;
     const char *at; /* how hits name it, at most 71 bytes */
 };
@@ -129,10 +131,10 @@ struct witness_message {
     bool by_tuple;          /* HIT: no nonce, only the destination */
     enum witness_kind kind; /* HIT: who heard it */
     char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix", "held", "vsock": where */
-    char at[72];            /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path;
+    char at[72];   /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path, "1:7" (vsock);
                     * "" where the kernel doesn't tell (a redirected datagram without ctnetlink) */
-    char peer[72];          /* source, or "" */
-    char text[96];          /* STRAY, LOST */
+    char peer[72]; /* source, or "" */
+    char text[96]; /* STRAY, LOST */
     uint64_t monotonic_microseconds;
 };
 

@@ -22,11 +22,13 @@
 #include "../../probes/encode.h"
 #include "capture.h"
 #include "door.h"
+#include "held.h"
 #include "icmp.h"
 #include "neighbour.h"
 #include "tcp.h"
 #include "udp.h"
 #include "unix_sockets.h"
+#include "vsock.h"
 
 #define DRAIN_MICROSECONDS 2000000 /* for the last packets to come through the rings */
 #define FLUSH_MILLISECONDS 2000    /* for a parent that reads slowly */
@@ -41,6 +43,8 @@ struct witness_house { /* one allocation; zeroes cost no memory until they are u
     struct udp udp;
     struct icmp_sockets icmp;
     struct unix_sockets unix_sockets;
+    struct vsock vsock;
+    struct held held;
     struct neighbour neighbour;
     struct door door;
     struct capture capture;
@@ -57,7 +61,7 @@ static const int jail_calls[] = {
 #ifdef SYS_poll
     SYS_poll,
 #endif
-    SYS_read, SYS_restart_syscall,       /* libpcap's wake-up; a poll that was stopped */
+    SYS_read, SYS_restart_syscall,       /* libpcap's wake-up, held pipes; a poll that was stopped */
     SYS_clock_gettime, SYS_gettimeofday, /* where there is no vDSO */
 #ifdef BOTTLE_SANITIZED
     SYS_write, SYS_mmap, SYS_munmap, SYS_futex, SYS_sigaltstack, SYS_madvise,
@@ -72,7 +76,9 @@ static int compare_descriptors(const void *one, const void *other)
 
 static void close_foreign(const struct witness_setup *setup, int channel)
 {
-    int kept[] = { channel, setup->host_namespace, setup->world_namespace };
+    int kept[3 + HELD_MAX] = { channel, setup->host_namespace, setup->world_namespace };
+    for (size_t i = 0; i < HELD_MAX; i++)
+        kept[3 + i] = held_is_used(setup, i) ? setup->held[i].fd : -1;
     qsort(kept, sizeof kept / sizeof *kept, sizeof *kept, compare_descriptors);
     unsigned first = STDERR_FILENO + 1;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -141,7 +147,8 @@ static bool open_host(struct witness_house *all, struct error *error)
     return house_enter(house->setup->host_namespace, error) &&
            tcp_open(&all->tcp, &all->conversations, POINT_LO, error) &&
            icmp_open(&all->icmp, house, POINT_LO, NULL, error) &&
-           unix_sockets_open(&all->unix_sockets, &all->conversations, error) && door_open(&all->door, house, error);
+           unix_sockets_open(&all->unix_sockets, &all->conversations, error) &&
+           vsock_open(&all->vsock, &all->conversations, error) && door_open(&all->door, house, error);
 }
 
 static bool open_all(struct witness_house *all, const struct witness_setup *setup, int channel, struct error *error)
@@ -151,7 +158,8 @@ static bool open_all(struct witness_house *all, const struct witness_setup *setu
         return error_set(error, ERROR_USAGE, "can't watch for more than %d nonces", WATCHES_MAX);
     prepare(all, setup);
     if (!loop_open(&house->loop, error) || !outbox_open(&house->outbox, &house->loop, channel, setup, error) ||
-        !open_world(all, error) || !open_host(all, error) || !capture_open(&all->capture, house, error))
+        !open_world(all, error) || !open_host(all, error) || !held_open(&all->held, house, error) ||
+        !capture_open(&all->capture, house, error))
         return false;
     close(setup->host_namespace);
     close(setup->world_namespace);

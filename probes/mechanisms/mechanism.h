@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <linux/vm_sockets.h>
 
 #include "../plan_grammar.h"
 #include "../record_grammar.h"
@@ -60,6 +61,7 @@ struct attempt {
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
         struct sockaddr_un un;
+        struct sockaddr_vm vm;
     } target;
     socklen_t target_size;
     bool connected, answered;
@@ -81,7 +83,8 @@ extern const struct mechanism_functions door_functions;
 
 /* One a mechanism; the table of them is in mechanisms.c. */
 extern const struct mechanism_functions tcp_functions, udp_functions, udp_sendto_functions, dns_udp_functions,
-    dns_tcp_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions;
+    dns_tcp_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions,
+    vsock_functions;
 
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);

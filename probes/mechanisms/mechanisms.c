@@ -21,6 +21,7 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_ICMP_ECHO] = &icmp_echo_functions,
     [MECHANISM_UNIX_STREAM] = &unix_stream_functions,
     [MECHANISM_UNIX_DGRAM] = &unix_dgram_functions,
+    [MECHANISM_VSOCK] = &vsock_functions,
 };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)

@@ -1,8 +1,10 @@
 /*
  * From the plan's address to an open socket and a socket address: the one place of the probe that calls
- * socket(2), looks up an interface's index, or reads the bottle's resolver file. Families other than IP and
- * Unix are refused here by name: a connect to some (vsock) would leave the gate's own world for the real
- * hypervisor.
+ * socket(2), looks up an interface's index, or reads the bottle's resolver file. Families other than IP, Unix and
+ * vsock are refused here by name. A connection by vsock could leave the gate's own world for the real hypervisor: a
+ * vsock socket comes out of here only when it is bound to context 1, which the kernel grants where its own loopback
+ * transport stands behind that context (vsock_find_cid in net/vmw_vsock/af_vsock.c), and its target is context 1
+ * whatever the plan says.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/vm_sockets.h>
 
 #include "../address.h"
 #include "../fields.h"
@@ -19,11 +22,21 @@
 
 static int open_socket(int family, int type, int protocol)
 {
-    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) {
+    static const struct sockaddr_vm own = { .svm_family = AF_VSOCK,
+                                            .svm_cid = VMADDR_CID_LOCAL,
+                                            .svm_port = VMADDR_PORT_ANY };
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX && family != AF_VSOCK) {
         errno = EACCES;
         return -1;
     }
-    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (fd >= 0 && family == AF_VSOCK && bind(fd, (const struct sockaddr *)&own, sizeof own) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
 }
 
 /* The index of an interface given by number or name; 0 if there is none. No libc lookup: those may allocate.
@@ -57,6 +70,12 @@ static bool fill_target(struct attempt *attempt, const struct address *address)
             return true;
         attempt->target.in6.sin6_scope_id = scope_index(attempt->socket, address->scope);
         return attempt->target.in6.sin6_scope_id != 0;
+    case AF_VSOCK:
+        attempt->target.vm = (struct sockaddr_vm){ .svm_family = AF_VSOCK,
+                                                   .svm_cid = VMADDR_CID_LOCAL,
+                                                   .svm_port = address->vsock_port };
+        attempt->target_size = sizeof attempt->target.vm;
+        return true;
     default: {
         /* An abstract name has a zero byte before it and no terminator, a path the other way round (unix(7)).
          */
