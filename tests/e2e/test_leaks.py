@@ -4,6 +4,7 @@ The probe stops itself in the fenced bottle (leaks/seam.c); the test makes the l
 for each principal. What must escape follows from the report's targets by the rules of leaks/targets.py.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -102,14 +103,16 @@ def test_a_relay_that_passes_on_what_it_took_800_ms_later(held):
 
 
 def test_a_relay_that_passes_on_what_it_took_when_the_bottle_is_gone(held):
-    handles = []
+    with contextlib.ExitStack() as handles:
+        def ready_of(scene):
+            handle = os.pidfd_open(scene.init)
+            handles.callback(os.close, handle)
 
-    def ready_of(scene):
-        handles.append(os.pidfd_open(scene.init))
-        return lambda: select.select([handles[0]], [], [], BOUND)
-    leak_late(held, ready_of)
-    for handle in handles:
-        os.close(handle)
+            def wait():
+                select.select([handle], [], [], BOUND)
+                threading.Event().wait(0.4)  # well into the second that the witnesses listen on
+            return wait
+        leak_late(held, ready_of)
 
 
 def test_abstract_sockets_by_a_relay(held):
