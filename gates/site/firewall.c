@@ -7,7 +7,8 @@
  * namespace's own address, so that the kernel answers for every address. A port with no listener yet is
  * refused by the kernel, as any closed port is.
  *
- * Host: on loopback the ports are caught by TPROXY and never by a redirect: a redirect rewrites the port
+ * Host: on every interface but the world's own end (on loopback, and on whatever joins a bottle to the host without
+ * crossing loopback: a cable, a bridge) the ports are caught by TPROXY and never by a redirect: a redirect rewrites the port
  * before the input chain, and a good fence (`input tcp dport 22 drop`) would look open. The rule hands the
  * packet to the transparent listener and leaves it untouched; where none listens, the rule does not match and
  * the packet goes its usual way. UDP is left alone: rewriting it makes sends fail with EPERM where two flows
@@ -73,10 +74,10 @@ bool firewall_open_host(struct error *error)
     char rules[1024];
     snprintf(rules, sizeof rules,
              "table inet site {\n"
-             " chain loopback {\n"
+             " chain host {\n"
              "  type filter hook prerouting priority mangle; policy accept;\n"
-             "  iifname \"lo\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
-             "  iifname \"lo\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
+             "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
+             "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
              " }\n"
              "}\n",
              SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);

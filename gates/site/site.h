@@ -5,7 +5,7 @@
  *   lo: 127.0.0.0/8, ::1                      table 100: local default dev lo (both families)
  *   lan0: 10.77.0.1/24, fd77::1/64 -- veth -- wan0: 10.77.0.254/32, fd77::fe/128; rule: iif wan0 lookup 100
  *   default via 10.77.0.254 / fd77::fe        main: default via 10.77.0.1 dev wan0 (answers go back)
- *   nft: tcp on lo -> TPROXY to the witness   nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
+ *   nft: tcp not from lan0 -> TPROXY          nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
  *
  * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has
  * tmpfs over /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all
