@@ -62,6 +62,27 @@ static void judge_mutant(struct run *run)
     }
 }
 
+/* Where nothing wrong with the whole run is known: how a probe's records fell short, or else the judge's words on the
+ * first attempt that isn't BLOCKED. */
+static void explain_by_attempt(struct run *run)
+{
+    size_t size = sizeof run->reason;
+    for (int k = 0; k < PHASES; k++)
+        for (int p = 0; p < PRINCIPALS; p++) {
+            const struct principal_result *own = &run->phases[k].principals[p];
+            if (!own->ran || own->collection.state == STREAM_COMPLETE)
+                continue;
+            snprintf(run->reason, size, "%s run, %s: the probe's records fall short: %s",
+                     phase_name((enum phase_kind)k), principal_name((enum principal)p), own->collection.problem);
+            return;
+        }
+    for (size_t i = 0; i < run->attempt_count; i++)
+        if (run->attempts[i].judgement.verdict != VERDICT_BLOCKED) {
+            snprintf(run->reason, size, "%s", judge_reason_text(run->attempts[i].judgement.reason));
+            return;
+        }
+}
+
 /* The one sentence behind a verdict that isn't PASS or a plain FAIL. */
 static void explain(struct run *run)
 {
@@ -85,6 +106,8 @@ static void explain(struct run *run)
         else if (k == PHASE_FENCED && phase->strays > 0)
             snprintf(run->reason, size, "unexplained traffic in the fenced run: %s", phase->stray_text);
     }
+    if (run->reason[0] == '\0')
+        explain_by_attempt(run);
 }
 
 void verdict_on_run(struct run *run)
