@@ -1,5 +1,6 @@
 /*
- * bottle-probe PLAN: the program that runs inside a bottle and tries to get out.
+ * bottle-probe PLAN: the program that runs inside a bottle and tries to get out. (bottle-probe --listen SPEC..., in a
+ * second bottle, listens for the first one's: listener.h.)
  *
  * It reads its plan (a file, or "-" for standard input), says hello, makes a round trip through the door,
  * makes all attempts at the same time, makes the round trip again and says bye; every step is a line on
@@ -21,6 +22,7 @@
 
 #include "attempts.h"
 #include "identity.h"
+#include "listener.h"
 
 enum { EXIT_DONE = 0, EXIT_UNHEARD = 3, EXIT_PLAN = 4 };
 
@@ -81,6 +83,7 @@ static void try_all(struct recorder *recorder)
 {
     for (size_t i = 0; i < plan.count; i++) {
         attempts[i].planned = &plan.attempts[i];
+        attempts[i].plan = &plan;
         attempts[i].functions = mechanism_functions(plan.attempts[i].mechanism);
         attempts[i].repeats = plan.repeats;
     }
@@ -99,8 +102,11 @@ static void allow_many_sockets(void)
 
 int main(int argc, char **argv)
 {
+    inherited_note();
+    if (argc >= 2 && strcmp(argv[1], "--listen") == 0)
+        return listener_run(argv + 2, argc - 2);
     if (argc != 2)
-        return refuse("usage", "bottle-probe PLAN, where PLAN is a file, or - for standard input");
+        return refuse("usage", "bottle-probe PLAN, where PLAN is a file, or - for standard input; or " LISTENER_USAGE);
     ssize_t size = read_plan(argv[1]);
     if (size < 0)
         return refuse(argv[1], strerror(errno));

@@ -38,6 +38,7 @@ struct mechanism_functions {
 struct attempt {
     /* Given by the loop. Times are CLOCK_MONOTONIC, in microseconds. */
     const struct planned_attempt *planned;
+    const struct probe_plan *plan; /* the sweeps only: whose principal and door they are; NULL for a door act */
     const struct mechanism_functions *functions;
     uint8_t repeats;
     uint64_t started, deadline;
@@ -81,7 +82,8 @@ extern const struct mechanism_functions door_functions;
 
 /* One a mechanism; the table of them is in mechanisms.c. */
 extern const struct mechanism_functions tcp_functions, udp_functions, udp_sendto_functions, dns_udp_functions,
-    dns_tcp_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions;
+    dns_tcp_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions,
+    inherited_functions, sweep_tcp_functions, sweep_udp_functions;
 
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);
@@ -93,6 +95,12 @@ void attempt_set_payload(struct attempt *attempt);
 /* Counts and keeps an answer's bytes; sets the proof if "BGW1 <32 hex>" has come by now, in whatever pieces.
  */
 void attempt_add_answer(struct attempt *attempt, const uint8_t *data, size_t size);
+
+/* socket(2), non-blocking and closed on exec, for the families that the probe may use; EACCES for any other. */
+int probe_socket(int family, int type, int protocol);
+
+/* Notes every descriptor from 3 on that is open now. To be called before the probe has opened any of its own. */
+void inherited_note(void);
 
 /* Opens a non-blocking socket for the attempt's address and fills `target`. False if the attempt has ended by
  * that. */

@@ -21,6 +21,9 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_ICMP_ECHO] = &icmp_echo_functions,
     [MECHANISM_UNIX_STREAM] = &unix_stream_functions,
     [MECHANISM_UNIX_DGRAM] = &unix_dgram_functions,
+    [MECHANISM_INHERITED] = &inherited_functions,
+    [MECHANISM_SWEEP_TCP] = &sweep_tcp_functions,
+    [MECHANISM_SWEEP_UDP] = &sweep_udp_functions,
 };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)

@@ -17,7 +17,7 @@
 #include "mechanism.h"
 #include "resolver.h"
 
-static int open_socket(int family, int type, int protocol)
+int probe_socket(int family, int type, int protocol)
 {
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) {
         errno = EACCES;
@@ -81,7 +81,7 @@ bool attempt_open(struct attempt *attempt, int type, int protocol)
         resolver_prefer_given(&address);
     if (protocol == IPPROTO_ICMP && address.family == AF_INET6)
         protocol = IPPROTO_ICMPV6;
-    attempt->socket = open_socket(address.family, type, protocol);
+    attempt->socket = probe_socket(address.family, type, protocol);
     if (attempt->socket < 0) {
         attempt_end(attempt, STAGE_SOCKET, errno);
         return false;
