@@ -54,8 +54,8 @@ struct endpoint {
 
 struct guest {
     int fd, endpoint;
-    bool answered;
-    const char *rest; /* still to be said */
+    bool answered, ended; /* ended: says no more, but is still to be told the rest */
+    const char *rest;     /* still to be said */
 };
 
 struct outcome {
@@ -175,6 +175,9 @@ static inline void serve_guest(struct guest *guest)
     char data[2048], answer[1024];
     struct endpoint *endpoint = &world[guest->endpoint];
     ssize_t size = recv(guest->fd, data, sizeof data, 0);
+    guest->ended = size == 0 && guest->rest != NULL;
+    if (guest->ended)
+        return;
     if (size <= 0 || endpoint->behaviour == HANGS_UP) {
         if (size > 0)
             hear(endpoint, data, (size_t)size);
@@ -220,7 +223,7 @@ static inline void serve_until_quiet(int output, int complaint)
         for (size_t i = 0; i < world_size; i++)
             waits[2 + i] = (struct pollfd){ .fd = world[i].fd, .events = POLLIN };
         for (size_t i = 0; i < open_guests; i++)
-            waits[2 + world_size + i] = (struct pollfd){ .fd = guests[i].fd, .events = POLLIN };
+            waits[2 + world_size + i] = (struct pollfd){ .fd = guests[i].fd, .events = guests[i].ended ? 0 : POLLIN };
         bool unsaid = false;
         for (size_t i = 0; i < open_guests; i++)
             unsaid = unsaid || guests[i].rest != NULL;
