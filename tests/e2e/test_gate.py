@@ -27,7 +27,7 @@ def report_of(result):
 
 
 def test_the_native_bottle_passes_and_every_verdict_stands_on_evidence(account):
-    result = account.run("bottle-gate", "run", "--format=json")
+    result = account.run("bottle-gate", "run", "--sweep=all", "--format=json")
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     report = report_of(result)

@@ -248,7 +248,7 @@ static void sweep_everything(struct test_site *site)
     if (getenv("WITNESS_SHOW") != NULL)
         fprintf(stderr, "swept in %llu ms, heard in %llu ms\n", (unsigned long long)(swept - began) / 1000,
                 (unsigned long long)(clock_microseconds() - began) / 1000);
-    site_check_no(site, WITNESS_LOST);
+    site_check_nothing_lost(site);
     site_check_no(site, WITNESS_STRAY);
     check_ports(site, false);
     for (size_t i = 0; i < SWEEPS; i++) {
@@ -263,7 +263,7 @@ static void sweep_everything(struct test_site *site)
 
 Test(gates_sweep, eight_sweeps_that_leak_whole_lose_nothing, .timeout = 120)
 {
-    in_real_site(sweep_everything);
+    in_calm_real_site(sweep_everything);
 }
 
 /* From ephemeral ports the nonce alone tells whose the connections are. */
@@ -273,7 +273,7 @@ static void relayed_sweeps(struct test_site *site)
     site_start_witness(site);
     run_sweeps(site, true);
     site_stop_witness(site);
-    site_check_no(site, WITNESS_LOST);
+    site_check_nothing_lost(site);
     for (size_t i = 0; i < SWEEPS; i++) {
         if (!plans[i].tcp)
             continue;
@@ -286,7 +286,7 @@ static void relayed_sweeps(struct test_site *site)
 
 Test(gates_sweep, sweeps_that_a_relay_makes_are_known_by_their_nonces, .timeout = 120)
 {
-    in_real_site(relayed_sweeps);
+    in_calm_real_site(relayed_sweeps);
 }
 
 /* How many of the connections are answered; *silent is one that isn't. */
@@ -338,14 +338,14 @@ static void held_sweeps(struct test_site *site)
     site_stop_witness(site);
     site_check(site, site_was_heard(site, SWEEPS, WITNESS_TCP, "lo", "127.0.0.1:40000", false),
                "the attempt is unheard");
-    site_check_no(site, WITNESS_LOST);
+    site_check_nothing_lost(site);
     site_check_no(site, WITNESS_STRAY);
     site_check(site, site->setup.sweeps[0].count == HELD, "%u ports counted", site->setup.sweeps[0].count);
 }
 
 Test(gates_sweep, more_connections_of_a_sweep_than_there_is_room_for_cost_nobody_a_place, .timeout = 60)
 {
-    in_real_site(held_sweeps);
+    in_calm_real_site(held_sweeps);
 }
 
 static void deaf_capture(struct test_site *site)

@@ -62,7 +62,7 @@ class HeldGate:
     """A gate whose probe (leaks/seam.c) stops itself in the fenced bottle; a JSON report comes out in the end."""
 
     def __init__(self, account, *arguments):
-        self.process = account.start("bottle-gate", "run", "--format=json", "--sweep=sample", *arguments, stdin=subprocess.DEVNULL,
+        self.process = account.start("bottle-gate", "run", "--format=json", *arguments, stdin=subprocess.DEVNULL,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.seen = set()
         self.cleanup = contextlib.ExitStack()
