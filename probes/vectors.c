@@ -291,6 +291,14 @@ const struct vector vectors[] = {
       .source = "MITRE ATT&CK T1095; microsandbox, ICMP relay",
       .remedy = "deny ICMP and ICMPv6 echo from the bottle, or close its net.ipv4.ping_group_range and take "
                 "CAP_NET_RAW away" },
+    { .id = 67,
+      .title = "UDP-Lite, which is no UDP to most filters",
+      .family = FAMILY_TRANSPORT,
+      .witness = WITNESS_CAPTURE,
+      .targets =
+          TARGETS({ MECHANISM_UDPLITE, "203.0.113.67", NULL, 0 }, { MECHANISM_UDPLITE, "2001:db8:67::*", NULL, 0 }),
+      .source = "RFC 3828; LTP, dccp and udplite tests",
+      .remedy = "deny every IP protocol that isn't allowed by name, or IPPROTO_UDPLITE (136) by seccomp" },
     { .id = 68,
       .title = "Multipath TCP, which is no TCP to some filters",
       .family = FAMILY_TRANSPORT,
