@@ -45,12 +45,15 @@ static void say(const struct finding *finding, uint16_t watch, enum witness_kind
     outbox_hit(outbox, watch, kind, finding->point, by_tuple, at, peer);
 }
 
-/* A sweep's packet went to this port, whether or not that is still worth saying. */
+/* A sweep's packet went to this port, whether or not that is still worth saying. What goes back to where a sweep sends from
+ * notes nothing: an echo's port was noted on the way there, and a connection that a relay makes to that very port would be
+ * turned round. */
 static void note_swept_port(const struct finding *finding, uint16_t watch)
 {
     const struct house *house = finding->capture->house;
     const struct packet *packet = finding->packet;
-    if (packet->has_transport && (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP))
+    if (finding->sight != SIGHT_SWEEP_ANSWER && packet->has_transport &&
+        (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP))
         sweeps_note(&house->sweeps, &house->setup->watches[watch], finding->destination.port);
 }
 

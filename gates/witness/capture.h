@@ -22,7 +22,7 @@
 #include "streams.h"
 #include "tuples.h"
 
-#define CAPTURE_RING_WAN     (4 << 20)    /* bytes; measured by sweeps, see README.md */
+#define CAPTURE_RING_WAN     (8 << 20)    /* bytes; measured by sweeps, see README.md */
 #define CAPTURE_RING_LO      (16 << 20)   /* sweeps go to loopback */
 #define CAPTURE_MILLISECONDS 5            /* how long the kernel may keep packets back to hand over many at once */
 #define CAPTURE_SNAPSHOT     (65535 + 64) /* bytes: the largest frame on lo */

@@ -44,7 +44,9 @@ class Scene:
         self.probe, self.phase = probe, phase
         self.bottle = f"/proc/{probe}/ns/net"
         self.site = f"/proc/{phase}/ns/net"  # the site's host namespace
-        self.init = next(pid for pid in children(phase) if status(pid)[0] == "bottle-init")
+        own = os.stat(self.bottle).st_ino
+        self.init = next(pid for pid in children(phase) if status(pid)[0] == "bottle-init"
+                         and os.stat(f"/proc/{pid}/ns/net").st_ino == own)  # a second bottle has one too
         assert os.stat(self.bottle).st_ino != os.stat(self.site).st_ino, "the bottle is not fenced"
 
     def planned(self, principal, vector, address):
@@ -60,7 +62,7 @@ class HeldGate:
     """A gate whose probe (leaks/seam.c) stops itself in the fenced bottle; a JSON report comes out in the end."""
 
     def __init__(self, account, *arguments):
-        self.process = account.start("bottle-gate", "run", "--format=json", *arguments, stdin=subprocess.DEVNULL,
+        self.process = account.start("bottle-gate", "run", "--format=json", "--sweep=sample", *arguments, stdin=subprocess.DEVNULL,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.seen = set()
         self.cleanup = contextlib.ExitStack()

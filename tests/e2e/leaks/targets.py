@@ -54,13 +54,20 @@ def reaches_the_host(attempt):
     return address(attempt) in HOST
 
 
+def is_gateway(attempt):
+    """Does it go to whatever gateway the bottle has?"""
+    return attempt["target"].startswith("gateway(")
+
+
 def leaves_by_cable(attempt):
     """What a witness hears where a cable joins the bottle to the host, which routes everything on. Packets to the host
-    itself arrive by the cable's own interface; only TCP has a listener there."""
-    return crosses_a_router(attempt) or reaches_the_host(attempt) and transport(attempt) == "tcp"
+    itself, which is the bottle's gateway then, arrive by the cable's own interface; only TCP has a listener there."""
+    return crosses_a_router(attempt) or (reaches_the_host(attempt) or is_gateway(attempt)) and transport(attempt) == "tcp"
 
 
 def version(attempt):
+    if is_gateway(attempt):
+        return 6 if "IPv6" in attempt["target"] else 4
     to = address(attempt)
     return None if to is None else to.version
 
@@ -68,3 +75,11 @@ def version(attempt):
 def is_abstract(attempt, name):
     """Is it @NAME, or the datagram socket beside it?"""
     return transport(attempt) == "unix" and attempt["target"].split("/", 1)[0] in (f"@{name}", f"@{name}.d")
+
+
+def carries_a_nonce(attempt):
+    """Or is it known only by where it goes? So are a bare SYN, the case of a name's letters and an IPv4 group report; and
+    nothing answers for an IPv4 address in the lowest bits of IPv6."""
+    by_target = attempt["id"] == "BG-070" or attempt["target"] == "76.76.2.0:53/udp" or (
+        attempt["target"].endswith("/group") and ":" not in attempt["target"])
+    return not by_target and not (attempt["target"].startswith("[::127.0.0.1]") and attempt["target"].endswith("/tcp"))
