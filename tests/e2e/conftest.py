@@ -1,5 +1,6 @@
 """What the end-to-end tests share: the installed programs, and running them as root and as an ordinary user."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -79,8 +80,11 @@ def account(request, programs, tmp_path_factory):
 
 def children():
     """Pids of our own children, adopted orphans included."""
-    return {int(pid) for task in pathlib.Path("/proc/self/task").iterdir()
-            for pid in (task / "children").read_text().split()}
+    found = set()
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended has no children
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 def reap_orphans(family):
