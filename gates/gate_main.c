@@ -12,7 +12,7 @@
 
 #include "commands/command.h"
 
-static const struct command *const commands[] = { &command_run, &command_selftest };
+static const struct command *const commands[] = { &command_run, &command_replay, &command_selftest };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static void print_usage(FILE *stream)

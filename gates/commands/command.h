@@ -38,7 +38,7 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_run, command_selftest;
+extern const struct command command_run, command_replay, command_selftest;
 
 /* Parses argv (argv[0] is the command's name) by the command's table. False with `error` filled (ERROR_USAGE)
  * if it does not fit; *helped is set if --help was given and printed. Operands are refused. */

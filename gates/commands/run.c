@@ -8,6 +8,7 @@
 
 #include "../keep.h"
 #include "../preflight.h"
+#include "../report/directory.h"
 #include "command.h"
 #include "run_settings.h"
 
@@ -27,6 +28,7 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to be told */
 }
 
 /* Ends as the signal would have ended us, now that everything is torn down: the shell sees 128 + number. */
@@ -51,31 +53,43 @@ static void clear_progress(void)
     fflush(stderr);
 }
 
-static int report_on(const struct run *run, const struct run_settings *settings)
+/* A report that could not be written is no success; an escape stays one all the same. */
+static int fail_to_report(const struct run *run, const struct error *error)
+{
+    command_fail(error);
+    return run->verdict == RUN_FAIL ? EXIT_FAIL : EXIT_BROKEN;
+}
+
+static int report_on(const struct run *run, const struct run_settings *settings,
+                     const struct report_directory *directory)
 {
     struct error error = { 0 };
+    bool kept_all = settings->report == NULL || report_directory_write(directory, run, &error);
     struct report_style style = { .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL,
                                   .verbose = settings->verbose,
                                   .quiet = settings->quiet };
     if (settings->keep) {
         char kept[256];
-        if (!keep_run(run, kept, sizeof kept, &error))
-            return command_fail(&error);
-        fprintf(stderr, "bottle-gate: the evidence is kept in %s\n", kept);
+        if (keep_run(run, kept, sizeof kept, &error))
+            fprintf(stderr, "bottle-gate: the evidence is kept in %s\n", kept);
+        else
+            kept_all = false;
     }
     if (!settings->format->write(run, &style, stdout)) {
         error_set(&error, ERROR_BROKEN,
                   "can't write the report to standard output (%s): the verdict %s is not told in full", strerror(errno),
                   run_verdict_name(run->verdict));
-        int status = command_fail(&error);
-        return run->verdict == RUN_FAIL ? EXIT_FAIL : status;
+        return fail_to_report(run, &error);
     }
-    return run_verdict_exit(run->verdict);
+    return kept_all ? run_verdict_exit(run->verdict) : fail_to_report(run, &error);
 }
 
 static int execute(struct run_settings *settings)
 {
     struct error error = { 0 };
+    struct report_directory directory;
+    if (settings->report != NULL && !report_directory_check(settings->report, &directory, &error))
+        return command_fail(&error);
     if (!preflight(settings->options.backend, &error))
         return interrupted_by != 0 ? die_of_signal(interrupted_by) : command_fail(&error);
     bool progress = isatty(STDERR_FILENO) && !settings->quiet;
@@ -86,7 +100,7 @@ static int execute(struct run_settings *settings)
         clear_progress();
     int status = interrupted_by != 0 ? die_of_signal(interrupted_by)
                  : run == NULL       ? command_fail(&error)
-                                     : report_on(run, settings);
+                                     : report_on(run, settings, &directory);
     run_free(run);
     return status;
 }

@@ -99,12 +99,36 @@ static bool take_mutant(void *settings, const char *argument, struct error *erro
     return true;
 }
 
+static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index), const void *of)
+{
+    size_t used = 0;
+    const char *name;
+    text[0] = '\0';
+    for (size_t i = 0; (name = name_at(of, i)) != NULL && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
+}
+
+static const char *format_name_at(const void *of, size_t index)
+{
+    (void)of;
+    return index < report_format_count ? report_formats[index].name : NULL;
+}
+
 static bool take_format(void *settings, const char *argument, struct error *error)
 {
+    char known[128];
     const struct report_format *format = report_find(argument);
+    list_names(known, sizeof known, format_name_at, NULL);
     if (format == NULL)
-        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: pretty, json", argument);
+        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: %s", argument, known);
     ((struct run_settings *)settings)->format = format;
+    return true;
+}
+
+static bool take_report(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct run_settings *)settings)->report = argument;
     return true;
 }
 
@@ -142,7 +166,8 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       "never a PASS",
       take_self_proof },
     { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice", take_mutant },
-    { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
+    { "format", 0, "NAME", "what goes to standard output: pretty (default), json, tap, junit, markdown", take_format },
+    { "report", 0, "DIR", "write the report in all formats, and the evidence, to this directory", take_report },
     { "keep", 0, NULL, "keep the run's evidence, and say where", take_keep },
     { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
     { "quiet", 'q', NULL, "show the verdict only", take_quiet },
@@ -159,15 +184,6 @@ void run_settings_defaults(struct run_settings *settings)
         .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
         .format = report_find("pretty"),
     };
-}
-
-static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index), const void *of)
-{
-    size_t used = 0;
-    const char *name;
-    text[0] = '\0';
-    for (size_t i = 0; (name = name_at(of, i)) != NULL && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
 }
 
 static const char *backend_name_at(const void *of, size_t index)

@@ -269,17 +269,6 @@ def test_a_report_that_nobody_can_read_is_no_success(account):
     assert closed.returncode == 3 and "report" in closed.stderr
 
 
-def test_keep_keeps_the_evidence_and_says_where(account):
-    result = account.run("bottle-gate", "run", "--keep", "-q", "--vector=BG-114")
-    assert result.returncode == 0, result.stderr
-    directory = re.search(r"kept in (\S+)", result.stderr).group(1)
-    assert directory.startswith(str(account.home))
-    assert sorted(os.listdir(directory)) == ["evidence.txt", "report.json"]
-    with open(os.path.join(directory, "evidence.txt"), encoding="utf-8") as evidence:
-        text = evidence.read()
-    assert "== bare run: finished" in text and "heard by unix" in text
-
-
 def on_terminal(account, *arguments, react=None):
     """Runs the gate with its standard output and error on a terminal; returns (what was shown, wait status)."""
     pid, master = pty.fork()
