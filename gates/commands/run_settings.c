@@ -19,6 +19,11 @@ static bool take_site(void *settings, const char *argument, struct error *error)
     return true;
 }
 
+static const char *site_at(size_t index)
+{
+    return index == 0 ? "sealed" : NULL;
+}
+
 static bool take_one_vector(void *settings, const char *piece, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
@@ -129,23 +134,91 @@ static bool take_quiet(void *settings, const char *argument, struct error *error
     return true;
 }
 
+static const char *vector_id_at(size_t index)
+{
+    static char text[8];
+    if (index >= vector_count)
+        return NULL;
+    vector_format_id(vectors[index].id, text);
+    return text;
+}
+
+static const char *backend_word_at(size_t index)
+{
+    const struct backend *backend = backend_at(index);
+    return backend != NULL ? backend->name : NULL;
+}
+
+static const char *principal_at(size_t index)
+{
+    return index < PRINCIPALS ? principal_name((enum principal)index) : NULL;
+}
+
+/* Of all backends; a shell doesn't know yet which one will be meant. */
+static const char *mutant_at(size_t index)
+{
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; index -= backend->fence_count, i++)
+        if (index < backend->fence_count)
+            return backend->fences[index].name;
+    return NULL;
+}
+
+static const char *format_at(size_t index)
+{
+    return index < report_format_count ? report_formats[index].name : NULL;
+}
+
 const struct command_option run_option_table[RUN_OPTIONS] = {
-    { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)", take_backend },
-    { "site", 0, "KIND", "the network world around the bottle: sealed (default)", take_site },
-    { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
-    { "as", 0, "WHO[,WHO]", "who tries inside: user, root (default: both)", take_principals },
-    { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)", take_timeout },
-    { "sweep", 0, "all|sample|off", "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
-      take_sweep },
-    { "self-proof", 0, "open|each|off",
-      "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
-      "never a PASS",
-      take_self_proof },
-    { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice", take_mutant },
-    { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
-    { "keep", 0, NULL, "keep the run's evidence, and say where", take_keep },
-    { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
-    { "quiet", 'q', NULL, "show the verdict only", take_quiet },
+    { .name = "backend",
+      .argument = "NAME",
+      .help = "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
+      .take = take_backend,
+      .word_at = backend_word_at },
+    { .name = "site",
+      .argument = "KIND",
+      .help = "the network world around the bottle: sealed (default)",
+      .take = take_site,
+      .word_at = site_at },
+    { .name = "vector",
+      .argument = "ID[,ID...]",
+      .help = "only these ways out (default: the core profile); bottle-gate vectors lists them",
+      .take = take_vectors,
+      .word_at = vector_id_at,
+      .list = true },
+    { .name = "as",
+      .argument = "WHO[,WHO]",
+      .help = "who tries inside: user, root (default: both)",
+      .take = take_principals,
+      .word_at = principal_at,
+      .list = true },
+    { .name = "timeout",
+      .argument = "TIME",
+      .help = "for all attempts of one principal, like 2s or 500ms (default: 2s)",
+      .take = take_timeout },
+    { .name = "sweep",
+      .argument = "all|sample|off",
+      .help = "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
+      .take = take_sweep },
+    { .name = "self-proof",
+      .argument = "open|each|off",
+      .help =
+          "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
+          "never a PASS",
+      .take = take_self_proof },
+    { .name = "mutant",
+      .argument = "FENCE",
+      .help = "leave this fence out, and those that mask it: the gate must notice; bottle backends native lists them",
+      .take = take_mutant,
+      .word_at = mutant_at },
+    { .name = "format",
+      .argument = "pretty|json",
+      .help = "what goes to standard output (default: pretty)",
+      .take = take_format,
+      .word_at = format_at },
+    { .name = "keep", .help = "keep the run's evidence, and say where", .take = take_keep },
+    { .name = "verbose", .letter = 'v', .help = "show every attempt with its evidence", .take = take_verbose },
+    { .name = "quiet", .letter = 'q', .help = "show the verdict only", .take = take_quiet },
 };
 
 void run_settings_defaults(struct run_settings *settings)
