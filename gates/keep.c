@@ -3,12 +3,15 @@
 #include "keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../launcher/support/cleanup.h"
 #include "report/report.h"
 
 static bool make_directory(const char *path, struct error *error)
@@ -20,6 +23,19 @@ static bool make_directory(const char *path, struct error *error)
         return error_set(error, ERROR_HOST, "%.200s is not a directory of yours; remove it or set XDG_RUNTIME_DIR",
                          path);
     return true;
+}
+
+/* Held while evidence is being written: `bottle-gate gc` removes what is incomplete, and this is not yet. */
+static int lock_directory(const char *path, struct error *error)
+{
+    cleanup_close int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = -1;
+    while (directory >= 0 && (failed = flock(directory, LOCK_SH)) != 0 && errno == EINTR)
+        ;
+    if (failed == 0)
+        return take_fd(&directory);
+    error_system(error, "can't lock %.200s", path);
+    return -1;
 }
 
 static void write_part(const struct run *run, const struct part_result *own, enum principal principal,
@@ -75,7 +91,10 @@ bool keep_run(const struct run *run, char *path, size_t size, struct error *erro
     else
         snprintf(base, sizeof base, "/tmp/bottle-gate-%u", (unsigned)geteuid());
     snprintf(path, size, "%s/%s", base, run->plan.run);
-    if (!make_directory(base, error) || !make_directory(path, error))
+    if (!make_directory(base, error))
+        return false;
+    cleanup_close int lock = lock_directory(base, error);
+    if (lock < 0 || !make_directory(path, error))
         return false;
 
     snprintf(name, sizeof name, "%.200s/evidence.txt", path);

@@ -7,10 +7,8 @@ static const struct command_operand help_operand[] = { PROGRAM_HELP_OPERAND };
 static const struct command command_help = PROGRAM_HELP_COMMAND("bottle-gate", help_operand);
 
 static const struct command *const commands[] = {
-    &command_run,
-    &command_selftest,
-    &command_help,
-    NULL,
+    &command_run,      &command_preflight, &command_vectors, &command_explain,
+    &command_selftest, &command_gc,        &command_help,    NULL,
 };
 
 const struct text_row gate_verdict_statuses[] = {

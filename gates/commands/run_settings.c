@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend_option.h"
+#include "vector_option.h"
+
 static bool take_backend(void *settings, const char *argument, struct error *error)
 {
     (void)error;
@@ -27,14 +30,12 @@ static const char *site_at(size_t index)
 static bool take_one_vector(void *settings, const char *piece, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
-    uint16_t id = vector_parse_id(piece);
-    if (id == 0)
-        return error_set(error, ERROR_USAGE, "\"%.40s\" is no vector id; one looks like BG-049", piece);
-    if (vector_find(id) == NULL)
-        return error_set(error, ERROR_USAGE, "there is no vector %s in this version", piece);
+    const struct vector *vector = vector_option_find(piece, error);
+    if (vector == NULL)
+        return false;
     if (options->vector_count == VECTORS_ASKED_MAX)
         return error_set(error, ERROR_USAGE, "--vector takes at most %d ids", VECTORS_ASKED_MAX);
-    options->vectors[options->vector_count++] = id;
+    options->vectors[options->vector_count++] = vector->id;
     return true;
 }
 
@@ -134,21 +135,6 @@ static bool take_quiet(void *settings, const char *argument, struct error *error
     return true;
 }
 
-static const char *vector_id_at(size_t index)
-{
-    static char text[8];
-    if (index >= vector_count)
-        return NULL;
-    vector_format_id(vectors[index].id, text);
-    return text;
-}
-
-static const char *backend_word_at(size_t index)
-{
-    const struct backend *backend = backend_at(index);
-    return backend != NULL ? backend->name : NULL;
-}
-
 static const char *principal_at(size_t index)
 {
     return index < PRINCIPALS ? principal_name((enum principal)index) : NULL;
@@ -174,7 +160,7 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       .argument = "NAME",
       .help = "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
       .take = take_backend,
-      .word_at = backend_word_at },
+      .word_at = backend_option_name_at },
     { .name = "site",
       .argument = "KIND",
       .help = "the network world around the bottle: sealed (default)",
@@ -184,7 +170,7 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       .argument = "ID[,ID...]",
       .help = "only these ways out (default: the core profile); bottle-gate vectors lists them",
       .take = take_vectors,
-      .word_at = vector_id_at,
+      .word_at = vector_option_id_at,
       .list = true },
     { .name = "as",
       .argument = "WHO[,WHO]",
@@ -223,13 +209,12 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
 
 void run_settings_defaults(struct run_settings *settings)
 {
-    const char *environment = getenv("BOT_BOTTLE_BACKEND");
     *settings = (struct run_settings){
         .options = { .principals = { true, true },
                      .deadline_milliseconds = 2000,
                      .self_proof = SELF_PROOF_OPEN,
                      .mutant = -1 },
-        .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
+        .backend_name = backend_option_default(),
         .format = report_find("pretty"),
     };
 }
@@ -243,13 +228,6 @@ static void list_names(char *text, size_t size, const char *(*name_at)(const voi
         used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
 }
 
-static const char *backend_name_at(const void *of, size_t index)
-{
-    (void)of;
-    const struct backend *backend = backend_at(index);
-    return backend != NULL ? backend->name : NULL;
-}
-
 static const char *fence_name_at(const void *of, size_t index)
 {
     const struct backend *backend = of;
@@ -260,12 +238,9 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
 {
     char known[256];
     struct run_options *options = &settings->options;
-    options->backend = backend_find(settings->backend_name);
-    if (options->backend == NULL) {
-        list_names(known, sizeof known, backend_name_at, NULL);
-        return error_set(error, ERROR_USAGE, "there is no backend \"%.40s\" in this version; there are: %s",
-                         settings->backend_name, known);
-    }
+    options->backend = backend_option_find(settings->backend_name, error);
+    if (options->backend == NULL)
+        return false;
     if (settings->mutant_name != NULL) {
         options->mutant = backend_find_fence(options->backend, settings->mutant_name);
         list_names(known, sizeof known, fence_name_at, options->backend);
