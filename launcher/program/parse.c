@@ -19,7 +19,7 @@ struct parser {
     bool ended;              /* the options */
 };
 
-static bool runs_command(const struct command *command)
+bool command_runs_command(const struct command *command)
 {
     return command->operand_count > 0 && command->operands[command->operand_count - 1].take_command != NULL;
 }
@@ -63,7 +63,7 @@ static bool answer_help(const struct command *command, int argc, char **argv)
         }
         if (value)
             value = false;
-        else if (strcmp(word, "--") == 0 || (!is_option(word) && runs_command(command)))
+        else if (strcmp(word, "--") == 0 || (!is_option(word) && command_runs_command(command)))
             return false;
         else if (is_option(word)) {
             const struct command_option *option = find_option(command, word, name_length(word));
@@ -155,7 +155,7 @@ static bool at_command(const struct parser *parser)
 {
     const struct command *command = parser->command;
     size_t last = command->operand_count - 1;
-    return runs_command(command) &&
+    return command_runs_command(command) &&
            (parser->row == last || (parser->row + 1 == last && parser->taken == command->operands[parser->row].most));
 }
 
@@ -186,7 +186,7 @@ bool command_parse(const struct command *command, int argc, char **argv, void *s
                 return false;
             continue;
         }
-        parser.ended = parser.ended || runs_command(command);
+        parser.ended = parser.ended || command_runs_command(command);
         if (at_command(&parser)) {
             bool dashes = parser.row + parser.taken > 0 && strcmp(word, "--") == 0;
             char **words = argv + parser.at + dashes;

@@ -127,8 +127,7 @@ static int status_of(const struct program *program, enum error_code code)
 static bool passes_streams(const struct program *program, int argc, char **argv)
 {
     const struct command *command = argc > 1 ? program_find(program, argv[1]) : NULL;
-    return command != NULL && command->operand_count > 0 &&
-           command->operands[command->operand_count - 1].take_command != NULL;
+    return command != NULL && command_runs_command(command);
 }
 
 int program_main(const struct program *program, int argc, char **argv)

@@ -103,6 +103,9 @@ bool program_take_help(void *settings, const char *operand, struct error *error)
 
 const struct command *program_find(const struct program *program, const char *name);
 
+/* True if a command and its arguments are the last operand: no option of ours stands behind it. */
+bool command_runs_command(const struct command *command);
+
 /* Parses argv (argv[0] is the command's name) by the command's table. False with `error` filled (ERROR_USAGE) if it doesn't
  * fit. *helped: --help, -h or --version was given, which is answered on standard output, whatever else was. */
 bool command_parse(const struct command *command, int argc, char **argv, void *settings, bool *helped,
