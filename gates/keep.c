@@ -3,12 +3,15 @@
 #include "keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../launcher/support/cleanup.h"
 #include "report/directory.h"
 
 static bool make_directory(const char *path, struct error *error)
@@ -22,6 +25,19 @@ static bool make_directory(const char *path, struct error *error)
     return true;
 }
 
+/* Held while evidence is being written: `bottle-gate gc` removes what is incomplete, and this is not yet. */
+static int lock_directory(const char *path, struct error *error)
+{
+    cleanup_close int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = -1;
+    while (directory >= 0 && (failed = flock(directory, LOCK_SH)) != 0 && errno == EINTR)
+        ;
+    if (failed == 0)
+        return take_fd(&directory);
+    error_system(error, "can't lock %.200s", path);
+    return -1;
+}
+
 bool keep_run(const struct run *run, char *path, size_t size, struct error *error)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -32,6 +48,9 @@ bool keep_run(const struct run *run, char *path, size_t size, struct error *erro
     else
         snprintf(base, sizeof base, "/tmp/bottle-gate-%u", (unsigned)geteuid());
     snprintf(path, size, "%s/%s", base, run->plan.run);
-    return make_directory(base, error) && report_directory_check(path, &directory, error) &&
+    if (!make_directory(base, error))
+        return false;
+    cleanup_close int lock = lock_directory(base, error);
+    return lock >= 0 && report_directory_check(path, &directory, error) &&
            report_directory_write(&directory, run, error);
 }

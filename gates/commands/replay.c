@@ -12,6 +12,7 @@
 #include "command.h"
 
 struct replay_settings {
+    const char *directory;
     bool json;
 };
 
@@ -22,23 +23,11 @@ static bool take_json(void *settings, const char *argument, struct error *error)
     return true;
 }
 
-static const struct command_option options[] = {
-    { "json", 0, NULL, "say it as JSON", take_json },
-};
-
-/* Takes the one operand out of the words. */
-static bool take_directory(int *argc, char **argv, const char **directory, struct error *error)
+static bool take_directory(void *settings, const char *operand, struct error *error)
 {
-    int kept = 1;
-    *directory = NULL;
-    for (int i = 1; i < *argc; i++)
-        if (argv[i][0] == '-' || *directory != NULL)
-            argv[kept++] = argv[i];
-        else
-            *directory = argv[i];
-    *argc = kept;
-    return *directory != NULL ||
-           error_set(error, ERROR_USAGE, "replay wants the directory of a report; see bottle-gate replay --help");
+    (void)error;
+    ((struct replay_settings *)settings)->directory = operand;
+    return true;
 }
 
 static int tell(const struct replay *replay, bool json, struct error *error)
@@ -46,40 +35,61 @@ static int tell(const struct replay *replay, bool json, struct error *error)
     bool told = json ? replay_print_json(replay, stdout) : replay_print(replay, stdout);
     if (!told) {
         error_set(error, ERROR_SYSTEM, "can't write to standard output: %s", strerror(errno));
-        return command_fail(error);
+        return -1;
     }
     return replay->agrees ? EXIT_PASS : EXIT_BROKEN;
 }
 
-static int replay_command(int argc, char **argv)
+static int replay_command(int argc, char **argv, struct error *error)
 {
     struct replay_settings settings = { 0 };
-    struct error error = { 0 }, no_operand = { 0 };
     struct replay replay;
-    const char *path = NULL;
-    bool helped, has_operand = take_directory(&argc, argv, &path, &no_operand);
-    if (!command_parse(&command_replay, argc, argv, &settings, &helped, &error))
-        return command_fail(&error);
+    bool helped;
+    if (!command_parse(&command_replay, argc, argv, &settings, &helped, error))
+        return -1;
     if (helped)
         return EXIT_PASS;
-    if (!has_operand || path == NULL)
-        return command_fail(&no_operand);
-    cleanup_close int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int directory = open(settings.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
-        error_set(&error, ERROR_USAGE, "can't open the directory %.200s: %s", path, strerror(errno));
-        return command_fail(&error);
+        error_set(error, ERROR_USAGE, "can't open the directory %.200s: %s", settings.directory, strerror(errno));
+        return -1;
     }
-    return replay_directory(directory, &replay, &error) ? tell(&replay, settings.json, &error) : command_fail(&error);
+    return replay_directory(directory, &replay, error) ? tell(&replay, settings.json, error) : -1;
 }
 
+static const struct command_option options[] = {
+    { .name = "json", .help = "say it as JSON", .take = take_json },
+};
+
+static const struct command_operand operands[] = {
+    { .name = "DIR",
+      .help = "the directory of a report",
+      .least = 1,
+      .most = 1,
+      .take = take_directory,
+      .kind = WORD_DIRECTORY },
+};
+
+static const struct text_row statuses[] = {
+    { "0", "evidence.json comes to what report.json says, whatever the verdict" },
+    { "3", "it does not" },
+    { "4", "there is nothing in DIR that this version can judge" },
+    { NULL, NULL },
+};
+
 const struct command command_replay = {
+    .program = "bottle-gate",
     .name = "replay",
-    .summary = "Judges a run again by the evidence that --report DIR or --keep kept, and compares.",
-    .details =
-        "Its operand is the directory: bottle-gate replay DIR.\n"
-        "Exit status: 0 evidence.json comes to what report.json says, whatever the verdict; 3 it doesn't; 4 there is\n"
-        "nothing in DIR that this version can judge.",
+    .summary = "judge a run again by the evidence that it kept, and compare",
+    .description =
+        "Reads evidence.json and report.json in a directory that --report DIR or --keep has written, judges the "
+        "evidence again, and says whether the verdicts are the same.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof *operands,
+    .statuses = statuses,
+    .files = gate_files,
+    .see_also = "bottle-gate-run(1)",
     .run = replay_command,
 };

@@ -105,29 +105,37 @@ static int execute(struct run_settings *settings)
     return status;
 }
 
-static int run_command(int argc, char **argv)
+static int run_command(int argc, char **argv, struct error *error)
 {
     struct run_settings settings;
-    struct error error = { 0 };
     bool helped;
     run_settings_defaults(&settings);
-    if (!command_parse(&command_run, argc, argv, &settings, &helped, &error))
-        return command_fail(&error);
+    if (!command_parse(&command_run, argc, argv, &settings, &helped, error))
+        return -1;
     if (helped)
         return EXIT_PASS;
-    if (!run_settings_resolve(&settings, &error))
-        return command_fail(&error);
+    if (!run_settings_resolve(&settings, error))
+        return -1;
     catch_signals();
     return execute(&settings);
 }
 
 const struct command command_run = {
+    .program = "bottle-gate",
     .name = "run",
-    .summary = "Boots a bottle, tries every known way out from inside, listens outside, and gives a verdict.",
-    .details = "Exit status: 0 PASS, 1 FAIL (something got out), 2 INCONCLUSIVE, 3 BROKEN or VOID, 4 usage "
-               "or preflight.\n"
-               "Interrupted by a signal it tears everything down, gives no verdict, and ends by that signal.",
+    .summary = "boot a bottle, try every known way out from inside, listen outside, and give a verdict",
+    .description =
+        "Boots a bottle, tries every known way out from inside, listens outside for each of them, and gives a verdict: "
+        "PASS only when the evidence for it is complete.\n\n"
+        "Every attempt is made three times: bare (does the detector work?), in an open bottle without fences (does "
+        "the way exist?) and in the fenced bottle (is it shut?). For each escape the report names who heard it and "
+        "the remedy; bottle-gate explain ID tells more of one way out.\n\n"
+        "Interrupted by a signal it tears everything down, gives no verdict, and ends by that signal.",
     .options = run_option_table,
     .option_count = RUN_OPTIONS,
+    .statuses = gate_verdict_statuses,
+    .files = gate_files,
+    .environment = gate_environment,
+    .see_also = "bottle-gate-explain(1), bottle-gate-vectors(1), bottle-gate-preflight(1), bottle-gate-selftest(1)",
     .run = run_command,
 };

@@ -33,9 +33,14 @@ static bool take_fault(void *settings, const char *argument, struct error *error
                      argument);
 }
 
+static const char *fault_name_at(size_t index)
+{
+    return index < FAULTS ? fault_rows[index].name : NULL;
+}
+
 static const struct command_option options[] = {
-    { "fault", 0, "NAME", "only this one", take_fault },
-    { "quiet", 'q', NULL, "show only what went wrong", take_quiet },
+    { .name = "fault", .argument = "NAME", .help = "only this one", .take = take_fault, .word_at = fault_name_at },
+    { .name = "quiet", .letter = 'q', .help = "show only what went wrong", .take = take_quiet },
 };
 
 static bool make_fault(enum fault fault, const struct selftest_settings *settings)
@@ -69,17 +74,16 @@ static bool make_fault(enum fault fault, const struct selftest_settings *setting
     return good;
 }
 
-static int selftest_command(int argc, char **argv)
+static int selftest_command(int argc, char **argv, struct error *error)
 {
     struct selftest_settings settings = { .only = -1 };
-    struct error error = { 0 };
     bool helped;
-    if (!command_parse(&command_selftest, argc, argv, &settings, &helped, &error))
-        return command_fail(&error);
+    if (!command_parse(&command_selftest, argc, argv, &settings, &helped, error))
+        return -1;
     if (helped)
         return EXIT_PASS;
-    if (!preflight(&native_backend, &error))
-        return command_fail(&error);
+    if (!preflight(&native_backend, error))
+        return -1;
     unsigned good = 0, made = 0;
     for (int fault = 0; fault < FAULTS; fault++)
         if (settings.only < 0 || settings.only == fault) {
@@ -90,11 +94,24 @@ static int selftest_command(int argc, char **argv)
     return good == made ? EXIT_PASS : EXIT_BROKEN;
 }
 
+static const struct text_row statuses[] = {
+    { "0", "every fault ended as it must" },
+    { "3", "one did not" },
+    { "4", "usage, or this host lacks something" },
+    { NULL, NULL },
+};
+
 const struct command command_selftest = {
+    .program = "bottle-gate",
     .name = "selftest",
-    .summary = "Breaks the gate itself, one fault at a time: none may end in PASS, nothing may be left behind.",
-    .details = "Exit status: 0 every fault ended as it must, 3 one did not, 4 usage or preflight.",
+    .summary = "break the gate itself, one fault at a time: none may end in PASS",
+    .description =
+        "Breaks the gate itself, one fault at a time, in otherwise real runs: none may end in PASS, each must end "
+        "as a sound gate must, and nothing may be left behind. The first line is a run without a fault.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
+    .statuses = statuses,
+    .environment = gate_environment,
+    .see_also = "bottle-gate-run(1)",
     .run = selftest_command,
 };

@@ -28,17 +28,18 @@
 #include "../../launcher/support/cleanup.h"
 #include "../witness/witness.h"
 
-#define MODULES "sudo modprobe -a nf_tables nft_chain_nat nft_redir nft_tproxy nft_fib_inet"
+#define MODULES "nf_tables nft_chain_nat nft_redir nft_tproxy nft_fib_inet"
 
-static bool load(const char *where, const char *rules, struct error *error)
+bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error)
 {
     /* libnftables ends the process if it can't have its socket: ask first. */
     cleanup_close int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (probe < 0)
-        return error_set(error, ERROR_HOST,
-                         "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (" MODULES
-                         ") or boot a kernel that has it",
-                         where, strerror(errno));
+        return error_set(
+            error, ERROR_HOST,
+            "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (sudo modprobe -a "
+            "%s) or boot a kernel that has it",
+            what, strerror(errno), modules);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (nft == NULL)
         return error_set(error, ERROR_SYSTEM, "can't start libnftables: out of memory");
@@ -46,8 +47,8 @@ static bool load(const char *where, const char *rules, struct error *error)
         nft_ctx_buffer_error(nft) == 0 && nft_ctx_buffer_output(nft) == 0 && nft_run_cmd_from_buffer(nft, rules) == 0;
     if (!loaded) {
         const char *said = nft_ctx_get_error_buffer(nft);
-        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; " MODULES, where,
-                  said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "");
+        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; sudo modprobe -a %s",
+                  what, said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "", modules);
     }
     nft_ctx_free(nft);
     return loaded;
@@ -68,7 +69,7 @@ bool firewall_open_world(struct error *error)
              " }\n"
              "}\n",
              SITE_PORT_TCP, SITE_PORT_TCP, SITE_PORT_DNS, SITE_PORT_UDP);
-    return load("world", rules, error);
+    return firewall_load("world", rules, MODULES, error);
 }
 
 bool firewall_open_host(struct error *error)
@@ -85,5 +86,5 @@ bool firewall_open_host(struct error *error)
              "}\n",
              SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP,
              SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);
-    return load("host", rules, error);
+    return firewall_load("host", rules, MODULES, error);
 }

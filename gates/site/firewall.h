@@ -15,4 +15,8 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
+/* Loads `rules` into the calling process's network namespace; `what` they are for is told where that fails, with the
+ * modules that they need. */
+bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error);
+
 #endif
