@@ -29,6 +29,7 @@ static const char *const mechanisms[MECHANISMS] = {
     [MECHANISM_VSOCK] = "connects to a vsock context and sends the nonce",
     [MECHANISM_SWEEP_TCP] = "connects by TCP to all 65,535 ports",
     [MECHANISM_SWEEP_UDP] = "sends a UDP datagram to all 65,535 ports",
+    [MECHANISM_UDPLITE] = "sends the nonce by UDP-Lite",
 };
 
 static const char *const witnesses[WITNESS_KINDS] = {

@@ -11,7 +11,7 @@ from conftest import BOUND, TOP
 from shells import Shells
 from terminals import read_until
 
-COMMANDS = {"bottle-gate": ["run", "preflight", "vectors", "explain", "selftest", "gc", "help"],
+COMMANDS = {"bottle-gate": ["run", "preflight", "vectors", "explain", "selftest", "gc", "replay", "help"],
             "bottle": ["run", "start", "exec", "put", "list", "stop", "backends", "help"]}
 EVERY = [(program, command) for program, commands in COMMANDS.items() for command in commands]
 FENCES = {"network", "mount", "pid", "user", "ipc", "uts", "cgroup", "time", "no-new-privs", "capabilities", "seccomp", "limits",

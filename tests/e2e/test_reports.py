@@ -281,9 +281,9 @@ def test_replay_refuses_what_is_no_report(account, tmp_path):
         result = account.run("bottle-gate", "replay", *arguments)
         assert result.returncode == 4 and result.stdout == "" and len(result.stderr.splitlines()) == 1
         assert why in result.stderr
-    refused("wants the directory")
+    refused("the directory of a report is missing")
     refused("can't open", str(tmp_path / "nowhere"))
-    refused("no operand", str(tmp_path), str(tmp_path))
+    refused("too many operands", str(tmp_path), str(tmp_path))
     refused("can't open evidence.json", str(tmp_path))
     evidence = tmp_path / "evidence.json"
     os.mkfifo(evidence)
