@@ -44,19 +44,22 @@ static void note_missing_control(struct hearing *hearing, enum control_round rou
 typedef bool round_heard_function(const struct hearing *hearing, unsigned round, uint16_t *missing);
 
 /* Sends a plan of controls from `place` and takes messages in until `heard` says yes, or until nothing more can come. What was
- * heard needs no record of the sender's: it is ended as soon as all was. True unless the controls could not be sent. */
+ * heard needs no record of the sender's: it is ended as soon as all was. True unless the controls could not be sent. `fault`:
+ * one that is to be made in this round, or NULL. */
 static bool send_controls(struct hearing *hearing, const struct session_place *place, struct probe_plan *plan,
-                          round_heard_function *heard, unsigned round)
+                          round_heard_function *heard, unsigned round, const struct fault *fault)
 {
     cleanup_free struct collection *collection = malloc(sizeof *collection);
     if (collection == NULL)
         return false;
-    plan->deadline_milliseconds = CONTROL_DEADLINE_MICROSECONDS / 1000;
+    uint64_t patience = fault_patience(hearing->options->fault, CONTROL_DEADLINE_MICROSECONDS);
+    plan->deadline_milliseconds = (uint32_t)(patience / 1000);
     struct session session;
     struct error error = { 0 };
-    uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
+    uint64_t deadline = clock_microseconds() + patience;
     uint16_t missing;
-    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
+    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, NULL, &error);
+    fault_during_round(fault, round);
     while (started && hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < deadline) {
         struct witness_message message;
         if (witness_next(&hearing->witness, &message, deadline))
@@ -82,8 +85,10 @@ bool hearing_round(struct hearing *hearing, enum control_round round)
         return false;
     controls_plan(options->plan, &hearing->watches[hearing->control_start], round, hearing->setting,
                   hearing->vsock_port, plan);
+    const struct fault *fault = fault_in(options->fault, options->kind);
+    fault_before_round(fault, &hearing->witness, hearing->world_namespace, round, plan);
     struct session_place here = { .probe_path = options->probe_path };
-    if (!send_controls(hearing, &here, plan, round_heard, round))
+    if (!send_controls(hearing, &here, plan, round_heard, round, fault))
         return false;
     uint16_t missing = 0;
     if (round_heard(hearing, round, &missing))
@@ -106,7 +111,7 @@ bool hearing_peer_round(struct hearing *hearing, unsigned round, const struct se
     if (hearing->result->control_missing[0] != '\0' || plan == NULL)
         return false;
     controls_peer_plan(hearing->options->plan, &hearing->watches[hearing->peer_start], round, plan);
-    if (!send_controls(hearing, place, plan, peer_heard, round))
+    if (!send_controls(hearing, place, plan, peer_heard, round, NULL))
         return false;
     uint16_t missing;
     if (peer_heard(hearing, round, &missing))

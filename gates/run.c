@@ -139,6 +139,7 @@ static bool execute(struct run *run, struct error *error)
     struct binaries binaries = { -1, -1, "", "" };
     run->findings = (struct findings){ .plan = &run->plan, .backend = run->options.backend, .shares_kernel = true };
     memcpy(run->findings.kernel, run->kernel, sizeof run->findings.kernel);
+    file_read("/proc/sys/kernel/random/boot_id", run->findings.boot_id, sizeof run->findings.boot_id);
     run->attempts = calloc((size_t)PRINCIPALS * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
     run->phases =
         mmap(NULL, PHASE_RESULTS * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
