@@ -49,14 +49,15 @@ typedef bool round_heard_function(const struct hearing *hearing, unsigned round,
 /* Sends a plan of controls from `place` once, and takes messages in until `heard` says yes or the sender is done. What was
  * heard needs no record of the sender's: it is ended as soon as all was. */
 static bool send_once(struct hearing *hearing, const struct session_place *place, const struct probe_plan *plan,
-                      round_heard_function *heard, unsigned round, const char **problem)
+                      round_heard_function *heard, unsigned round, const struct fault *fault, const char **problem)
 {
     static struct collection collection; /* large */
     static struct error error;
     struct session session;
     uint16_t missing;
     error = (struct error){ 0 };
-    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, FAULT_NONE, &error);
+    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, NULL, &error);
+    fault_during_round(fault, round);
     for (bool done = !started; !done && !heard(hearing, round, &missing);) {
         hearing_pump_once(hearing, session.collector.result, session.deadline);
         struct pollfd ended = { .fd = session.collector.result, .events = POLLIN };
@@ -72,14 +73,17 @@ static bool send_once(struct hearing *hearing, const struct session_place *place
 }
 
 /* Sends them, and what isn't heard again, with the same nonces: a packet may be lost on a machine that is busy with other
- * things, and the attempts are repeated as well. A witness that is deaf stays so. True unless they could not be sent. */
+ * things, and the attempts are repeated as well. A witness that is deaf stays so. `fault`: one that is to be made in this round, or NULL. True
+ * unless they could not be sent. */
 static bool send_controls(struct hearing *hearing, const struct session_place *place, struct probe_plan *plan,
-                          round_heard_function *heard, unsigned round)
+                          round_heard_function *heard, unsigned round, const struct fault *fault)
 {
     char name[32];
-    uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
+    uint64_t patient_for = fault_patience(hearing->options->fault, CONTROL_DEADLINE_MICROSECONDS);
+    uint64_t deadline = clock_microseconds() + patient_for;
     uint16_t missing;
-    plan->deadline_milliseconds = CONTROL_SENDING_MILLISECONDS;
+    plan->deadline_milliseconds = patient_for < CONTROL_SENDING_MILLISECONDS * 1000ull ? (uint32_t)(patient_for / 1000)
+                                                                                       : CONTROL_SENDING_MILLISECONDS;
     for (unsigned tries = 0;; tries++) {
         struct session_place again = *place;
         const char *problem = "";
@@ -87,7 +91,7 @@ static bool send_controls(struct hearing *hearing, const struct session_place *p
             snprintf(name, sizeof name, "%.20s-%u", place->plan_name, tries);
             again.plan_name = name;
         }
-        if (!send_once(hearing, &again, plan, heard, round, &problem)) {
+        if (!send_once(hearing, &again, plan, heard, round, fault, &problem)) {
             snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing,
                      "controls were not sent: %.60s", problem);
             return false;
@@ -109,8 +113,10 @@ bool hearing_round(struct hearing *hearing, enum control_round round)
         return false;
     controls_plan(options->plan, &hearing->watches[hearing->control_start], round, hearing->setting,
                   hearing->vsock_port, plan);
+    const struct fault *fault = fault_in(options->fault, options->kind);
+    fault_before_round(fault, &hearing->witness, hearing->world_namespace, round, plan);
     struct session_place here = { .probe_path = options->probe_path };
-    if (!send_controls(hearing, &here, plan, round_heard, round))
+    if (!send_controls(hearing, &here, plan, round_heard, round, fault))
         return false;
     uint16_t missing = 0;
     if (round_heard(hearing, round, &missing))
@@ -133,7 +139,7 @@ bool hearing_peer_round(struct hearing *hearing, unsigned round, const struct se
     if (hearing->result->control_missing[0] != '\0' || plan == NULL)
         return false;
     controls_peer_plan(hearing->options->plan, &hearing->watches[hearing->peer_start], round, plan);
-    if (!send_controls(hearing, place, plan, peer_heard, round))
+    if (!send_controls(hearing, place, plan, peer_heard, round, NULL))
         return false;
     uint16_t missing;
     if (peer_heard(hearing, round, &missing))

@@ -1,10 +1,13 @@
 /* See controls.h: a table of controls, one row for each kind of witness, place and address family. The
- * destinations are reserved for controls: no vector has them. */
+ * destinations are reserved for controls: no vector has them. The IPv6 neighbour is another one in every round (a star is
+ * filled from the nonce): one that had answered before would be known to the host, and nobody would notice that neighbours
+ * are answered for no more. IPv4 has no such star because the kernel itself answers there. */
 #include "controls.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "plan_targets.h"
 #include "site/site.h"
 
 #define CONTROL_VECTOR 999 /* a control is no vector */
@@ -29,7 +32,7 @@ static const struct control {
     { "ICMP in the world", MECHANISM_ICMP_ECHO, "203.0.113.14", 0, CAPTURED(WITNESS_ICMP), false, false },
     { "ICMP in the world, IPv6", MECHANISM_ICMP_ECHO, "2001:db8:c0::14", 0, CAPTURED(WITNESS_ICMP), true, false },
     { "a neighbour on the LAN", MECHANISM_TCP, "10.77.0.99", 443, CAPTURED(WITNESS_TCP), false, false },
-    { "a neighbour on the LAN, IPv6", MECHANISM_TCP, "fd77::99", 443, CAPTURED(WITNESS_TCP), true, false },
+    { "a neighbour on the LAN, IPv6", MECHANISM_TCP, "fd77::*", 443, CAPTURED(WITNESS_TCP), true, false },
     { "TCP on host loopback", MECHANISM_TCP, "127.0.0.99", 19001, CAPTURED(WITNESS_TCP), false, false },
     { "TCP on host loopback, IPv6", MECHANISM_TCP, "::1", 19001, CAPTURED(WITNESS_TCP), true, false },
     { "UDP on host loopback", MECHANISM_UDP, "127.0.0.99", 19002, WITNESS_CAPTURE, false, false },
@@ -100,10 +103,13 @@ bool controls_watches(const struct run_plan *plan, const struct secret *secret, 
         for (uint16_t i = 0; i < count; i++) {
             const struct control *control = control_at(i, setting);
             struct watch *watch = &watches[round * count + i];
-            fill_watch(watch, control->mechanism, control->address, control->port);
-            if (!secret_derive(secret, watch->nonce, NONCE_BYTES, "control|%s|%d|%d|%u", plan->run, (int)phase, round,
-                               i))
+            uint8_t nonce[NONCE_BYTES];
+            char address[sizeof((struct planned_attempt *)0)->address];
+            if (!secret_derive(secret, nonce, NONCE_BYTES, "control|%s|%d|%d|%u", plan->run, (int)phase, round, i))
                 return error_set(error, ERROR_BROKEN, "can't derive the nonce of a control");
+            plan_fill_star(control->address, nonce, address, sizeof address);
+            fill_watch(watch, control->mechanism, address, control->port);
+            memcpy(watch->nonce, nonce, NONCE_BYTES);
         }
     return true;
 }
@@ -123,10 +129,11 @@ void controls_plan(const struct run_plan *plan, const struct watch *watches, enu
         planned->vector = CONTROL_VECTOR;
         planned->mechanism = control->mechanism;
         planned->port = control->port;
-        snprintf(planned->address, sizeof planned->address, "%s", control->address);
+        const uint8_t *nonce = watches[(unsigned)round * out->count + i].nonce;
+        plan_fill_star(control->address, nonce, planned->address, sizeof planned->address);
         if (control->vsock)
             snprintf(planned->address, sizeof planned->address, "@vsock:1:%u", vsock_port);
-        memcpy(planned->nonce, watches[(unsigned)round * out->count + i].nonce, NONCE_BYTES);
+        memcpy(planned->nonce, nonce, NONCE_BYTES);
     }
 }
 

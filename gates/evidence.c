@@ -45,14 +45,25 @@ bool evidence_caught(const struct findings *findings, enum phase_kind phase, uin
     return heard || token_came_back(findings, phase, seq, principal);
 }
 
-/* What the probe's greeting says of itself, against what was started: another probe, principal or kernel is a
- * forgery. */
+/* What the probe's greeting says of itself, against what was started: another probe, principal, kernel or boot is a
+ * forgery. The boot id alone may be out of a bottle's sight. */
 static bool greeting_fits(const struct findings *findings, const struct collection *collection,
                           enum principal principal)
 {
     uint32_t uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
+    bool boot_fits = strcmp(collection->boot_id, "-") == 0 || strcmp(collection->boot_id, findings->boot_id) == 0;
     return collection->uid == uid && strcmp(collection->digest, findings->probe_digest) == 0 &&
-           (!findings->shares_kernel || strcmp(collection->kernel, findings->kernel) == 0);
+           (!findings->shares_kernel || (strcmp(collection->kernel, findings->kernel) == 0 && boot_fits));
+}
+
+/* What the backend says stands behind the bottle, against what was asked for: a bottle that shares the host's kernel shows the
+ * host's release and boot id, one with a kernel of its own shows another. */
+static bool fingerprint_fits(const struct findings *findings, enum phase_kind phase)
+{
+    const struct fingerprint *fingerprint = &findings->phases[phase]->fingerprint;
+    bool same =
+        strcmp(fingerprint->kernel, findings->kernel) == 0 && strcmp(fingerprint->boot_id, findings->boot_id) == 0;
+    return phase == PHASE_BARE || same == findings->shares_kernel;
 }
 
 static bool controls_good(const struct phase_result *result, const struct part_result *own)
@@ -144,6 +155,11 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
             snprintf(text, size, "%s run: %s", name, result->broken_text);
             return text;
         }
+        if (!fingerprint_fits(findings, (enum phase_kind)k)) {
+            snprintf(text, size, "%s run: the bottle runs on kernel %.40s, boot %.36s: not what was asked for", name,
+                     result->fingerprint.kernel, result->fingerprint.boot_id);
+            return text;
+        }
         for (int i = 0; i < PRINCIPALS * PARTS; i++) {
             enum principal principal = (enum principal)(i / PARTS);
             const struct part_result *own = &result->parts[principal][i % PARTS];
@@ -155,8 +171,8 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
                 return text;
             }
             if (own->collection.state == STREAM_COMPLETE && !greeting_fits(findings, &own->collection, principal)) {
-                snprintf(text, size, "%s run, %s: another probe, uid or kernel than was started has answered", name,
-                         principal_name(principal));
+                snprintf(text, size, "%s run, %s: another probe, uid, kernel or boot than was started has answered",
+                         name, principal_name(principal));
                 return text;
             }
         }

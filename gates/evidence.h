@@ -20,6 +20,7 @@ struct findings {
     const struct phase_result *phases[PHASES];
     char probe_digest[65]; /* SHA-256 of the probe that was sent in */
     char kernel[65];       /* of the host */
+    char boot_id[37];      /* of the host */
     bool shares_kernel;    /* the bottle must show the host's kernel (namespaces, containers) */
 };
 

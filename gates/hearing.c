@@ -196,6 +196,7 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
 {
     const struct phase_options *options = hearing->options;
     const struct run_plan *plan = options->plan;
+    hearing->world_namespace = site->world_namespace;
     hearing->setting = (struct controls_setting){ .ipv6 = options->ipv6, .vsock = options->vsock };
     hearing->control_start = (size_t)PRINCIPALS * plan->count;
     hearing->peer_start = hearing->control_start + (size_t)ROUNDS * controls_count(hearing->setting);
@@ -233,10 +234,11 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
     };
     memcpy(setup.door_key, hearing->door_key, sizeof setup.door_key);
     memcpy(setup.token, hearing->result->token, sizeof setup.token);
-    if (options->kind == PHASE_FENCED && options->fault == FAULT_DEAD_WITNESS)
-        setup.fault = WITNESS_FAULT_DEAD_TCP;
-    if (options->kind == PHASE_FENCED && options->fault == FAULT_DEAF_CAPTURE)
-        setup.fault = WITNESS_FAULT_DEAF_CAPTURE;
+    const struct fault *fault = fault_in(options->fault, options->kind);
+    if (fault != NULL) {
+        setup.fault = fault->witness;
+        setup.fault_kinds = fault->kinds;
+    }
     hearing->running = witness_start(&hearing->witness, &setup, error);
     cleanup_close_fd(&hearing->planted[0]);
     cleanup_close_fd(&hearing->peer[0]);

@@ -28,8 +28,9 @@ struct hearing {
     unsigned peer_heard[PEER_ROUNDS][PEER_CONTROLS];
     struct controls_setting setting;
     uint32_t vsock_port;
-    int planted[2]; /* the witness's end, and the one that is left open for whoever inherits it */
-    int peer[2];    /* the witness's end, and the one that the peer writes to */
+    int world_namespace; /* the site's, borrowed */
+    int planted[2];      /* the witness's end, and the one that is left open for whoever inherits it */
+    int peer[2];         /* the witness's end, and the one that the peer writes to */
 };
 
 /* Derives all nonces and keys of the phase and starts the witness process in the site. `options`, `result` and `started` are

@@ -1,6 +1,7 @@
 /* See peer.h. */
 #include "peer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +70,9 @@ bool peer_round(const struct peer *peer, struct hearing *hearing, unsigned round
     struct session_place place = place_of(peer, hearing);
     snprintf(name, sizeof name, "controls-%u", round);
     place.plan_name = name;
+    const struct fault *fault = fault_in(hearing->options->fault, hearing->options->kind);
+    if (fault != NULL && fault->deaf_peer && round > 0)
+        kill(peer->listener, SIGKILL);
     return hearing_peer_round(hearing, round, &place);
 }
 

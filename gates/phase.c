@@ -13,6 +13,7 @@
 #include "../probes/encode.h"
 #include "hearing.h"
 #include "peer.h"
+#include "residue.h"
 #include "session.h"
 #include "site/site.h"
 #include "socket_watch.h"
@@ -104,9 +105,8 @@ static bool begin_part(struct phase *phase, struct part_session *own, enum princ
                                    .probe_path = options->probe_path,
                                    .probe_name = "bottle-probe",
                                    .plan_name = name };
-    own->started =
-        session_start(&own->session, &place, &own->plan, principal,
-                      options->kind == PHASE_FENCED && part == PART_ATTEMPTS ? options->fault : FAULT_NONE, error);
+    own->started = session_start(&own->session, &place, &own->plan, principal,
+                                 fault_in_stream(options->fault, options->kind, principal, part == PART_SWEEP), error);
     return own->started;
 }
 
@@ -230,6 +230,14 @@ static bool end_bottles(struct phase *phase, struct error *error)
     return (bottle == NULL || phase->options->backend->destroy(bottle, peer_gone ? error : NULL)) && peer_gone;
 }
 
+/* A backend that says that the bottle is gone is not believed: what lives on could send after the witnesses' last word. */
+static bool nothing_outlived(const struct phase *phase, const struct residue *before, struct error *error)
+{
+    char left[128];
+    return residue_no_bottle(before, phase->hearing.witness.pid, left, sizeof left) ||
+           error_set(error, ERROR_BROKEN, "%s of a bottle outlived it", left);
+}
+
 /* The witnesses go on listening for what is still on its way, then hear their last controls, then say what
  * they lost. */
 static void end_witness(struct phase *phase)
@@ -258,8 +266,13 @@ static bool run_steps(struct phase *phase, struct error *error)
     bool whole = phase->options->kind == PHASE_FENCED && phase->options->without == 0;
     if (whole && !socket_watch_begin(&phase->sockets, &phase->hearing, error))
         return false;
+    struct residue before;
+    residue_look(&before);
     if (!start_bottle(phase, error) || !start_peer(phase, error))
         return false;
+    const struct fault *fault = fault_in(phase->options->fault, phase->options->kind);
+    if (fault != NULL && fault->no_sockets)
+        socket_table_close(&phase->sockets.table);
     for (int principal = 0; principal < PRINCIPALS; principal++)
         if (phase->options->principals[principal] && !run_principal(phase, (enum principal)principal, error))
             return false;
@@ -267,7 +280,7 @@ static bool run_steps(struct phase *phase, struct error *error)
         return false;
     if (peer_is_wanted(phase->options->plan))
         phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
-    if (!end_bottles(phase, error))
+    if (!end_bottles(phase, error) || !nothing_outlived(phase, &before, error))
         return false;
     socket_watch_look(&phase->sockets, &phase->hearing);
     end_witness(phase);

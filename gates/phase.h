@@ -31,9 +31,9 @@ struct phase_options {
     bool principals[PRINCIPALS]; /* who tries */
     uint32_t deadline_milliseconds;
     bool ipv6, vsock;
-    bool sweep_whole; /* as many ports as the plan says; else a few */
-    char label[32];   /* what its progress lines begin with */
-    enum fault fault; /* made in the fenced phase only */
+    bool sweep_whole;          /* as many ports as the plan says; else a few */
+    char label[32];            /* what its progress lines begin with */
+    const struct fault *fault; /* of the selftest, or NULL */
     const char *probe_path, *init_path;
 };
 

@@ -39,6 +39,12 @@ void phases_interrupt(void)
             kill((pid_t)phase_pids[k], SIGKILL);
 }
 
+void phases_kill(size_t index)
+{
+    if (phase_pids[index] > 0)
+        kill((pid_t)phase_pids[index], SIGKILL);
+}
+
 /* In the new process: waits for its ids, becomes root of its namespaces, sees its own processes in /proc. */
 static bool settle(int mapped, struct error *error)
 {

@@ -23,4 +23,7 @@ bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(con
 /* Ends every phase that is under way; for a signal handler (async-signal-safe). */
 void phases_interrupt(void);
 
+/* SIGKILLs the process of job `index`, if it is under way: for the selftest. */
+void phases_kill(size_t index);
+
 #endif

@@ -57,6 +57,21 @@ void residue_look(struct residue *residue)
     residue->files = count_entries("/tmp", "bottle") + count_entries(getenv("XDG_RUNTIME_DIR"), "bottle");
 }
 
+struct kind {
+    bool left;
+    const char *what;
+};
+
+static bool tell(const struct kind *kinds, size_t count, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        if (kinds[i].left && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", kinds[i].what);
+    return used == 0;
+}
+
 bool residue_none(const struct residue *before, char *text, size_t size)
 {
     struct residue now;
@@ -65,20 +80,43 @@ bool residue_none(const struct residue *before, char *text, size_t size)
     residue_look(&now);
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
         processes = 1;
-    size_t used = 0;
-    text[0] = '\0';
-    const struct {
-        bool left;
-        const char *what;
-    } kinds[] = {
+    const struct kind kinds[] = {
         { processes > 0, "a process" },
         { now.mounts != before->mounts, "a mount" },
         { now.interfaces != before->interfaces, "a network interface" },
         { now.descriptors != before->descriptors, "an open descriptor" },
         { now.files != before->files, "a file" },
     };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (kinds[i].left && used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", kinds[i].what);
-    return used == 0;
+    return tell(kinds, sizeof kinds / sizeof *kinds, text, size);
+}
+
+/* A zombie has ended; whoever started it may not have waited for it. */
+static bool is_living(pid_t pid)
+{
+    char path[48], line[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    const char *state = read ? strrchr(line, ')') : NULL;
+    return state != NULL && strncmp(state, ") Z", 3) != 0 && strncmp(state, ") X", 3) != 0;
+}
+
+bool residue_no_bottle(const struct residue *before, pid_t known, char *text, size_t size)
+{
+    bool lives = false;
+    DIR *processes = opendir("/proc");
+    for (const struct dirent *entry; processes != NULL && (entry = readdir(processes)) != NULL;) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        lives = lives || (pid > 0 && pid != getpid() && pid != known && is_living(pid));
+    }
+    if (processes != NULL)
+        closedir(processes);
+    const struct kind kinds[] = {
+        { processes == NULL || lives, "a process" },
+        { hash_file("/proc/self/mountinfo") != before->mounts, "a mount" },
+        { hash_interfaces() != before->interfaces, "a network interface" },
+    };
+    return tell(kinds, sizeof kinds / sizeof *kinds, text, size);
 }

@@ -1,11 +1,12 @@
 /* What a run must not leave behind, looked at from outside: child processes, mounts, network interfaces,
- * descriptors, files. */
+ * descriptors, files. And what a bottle must not leave behind in the site of its run. */
 #ifndef GATES_RESIDUE_H
 #define GATES_RESIDUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct residue {
     uint64_t mounts, interfaces; /* hashes of the tables */
@@ -17,5 +18,9 @@ void residue_look(struct residue *residue);
 
 /* Compares with now. False if something was left; text says what ("2 processes, 1 mount table changed"). */
 bool residue_none(const struct residue *before, char *text, size_t size);
+
+/* The same for a bottle that has been destroyed, asked by PID 1 of the namespaces in which it was: mounts, interfaces, and
+ * living processes other than the caller and `known`. */
+bool residue_no_bottle(const struct residue *before, pid_t known, char *text, size_t size);
 
 #endif

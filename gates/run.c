@@ -138,6 +138,7 @@ static bool execute(struct run *run, struct error *error)
 
     struct binaries binaries = { -1, -1, "", "" };
     memcpy(run->findings.kernel, run->kernel, sizeof run->findings.kernel);
+    file_read("/proc/sys/kernel/random/boot_id", run->findings.boot_id, sizeof run->findings.boot_id);
     bool done = open_binary("bottle-probe", &binaries.probe, binaries.probe_path, error) &&
                 open_binary("bottle-init", &binaries.init, binaries.init_path, error) &&
                 digest_of(binaries.probe, run->findings.probe_digest, error);

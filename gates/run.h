@@ -30,8 +30,8 @@ struct run_options {
     uint32_t deadline_milliseconds; /* for all attempts of one principal, 100 to 600000 */
     enum self_proof self_proof;
     enum sweep_extent sweep;
-    int mutant; /* index of a fence to leave out with those that mask it, or -1 */
-    enum fault fault;
+    int mutant;                /* index of a fence to leave out with those that mask it, or -1 */
+    const struct fault *fault; /* one that the selftest makes, or NULL */
     void (*progress)(const char *line, void *context); /* or NULL; called at each step */
     void *context;
 };

@@ -31,7 +31,7 @@ static void add_job(struct run *run, const struct phase_options *common, const s
     *job = (struct phase_job){ *common, &run->phases[result] };
     job->options.kind = PHASE_FENCED;
     job->options.without = fence->masked_by | (with ? 0 : bit);
-    job->options.fault = FAULT_NONE;
+    job->options.fault = NULL;
     snprintf(job->options.label, sizeof job->options.label, "%s %.20s", with ? "only" : "without", fence->name);
 }
 

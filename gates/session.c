@@ -139,8 +139,18 @@ static void collector_plan_of(const struct probe_plan *plan, struct collector_pl
         out->vectors[i + 1] = plan->attempts[i].vector;
 }
 
+static bool start_probe(const struct session_place *place, int plan, int output, enum principal principal, pid_t *pid,
+                        struct error *error)
+{
+    if (place->backend != NULL)
+        return start_in_bottle(place, plan, output, principal, pid, error);
+    char *const arguments[] = { (char[]){ "bottle-probe" }, (char[]){ "-" }, NULL };
+    struct exec_streams streams = { .input = plan, .output = output, .errors = -1 };
+    return start_bare(place->probe_path, arguments, &streams, principal, pid, error);
+}
+
 bool session_start(struct session *session, const struct session_place *place, const struct probe_plan *plan,
-                   enum principal principal, enum fault fault, struct error *error)
+                   enum principal principal, const struct fault *fault, struct error *error)
 {
     *session = (struct session){ .collector = { .pid = -1, .result = -1 }, .probe = -1, .tamper = -1 };
     session->deadline = clock_microseconds() + plan->deadline_milliseconds * 1000ull + SLACK_MICROSECONDS;
@@ -150,23 +160,23 @@ bool session_start(struct session *session, const struct session_place *place, c
         return false;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return error_system(error, "can't make a pipe for the probe's records");
-    cleanup_close int output = ends[1];
+    cleanup_close int output = ends[1], tell = -1;
     int stream = ends[0];
-    if (fault_is_in_stream(fault)) {
-        stream = fault_tamper(fault, stream, output, &session->tamper, error);
+    struct collector_plan collector_plan;
+    collector_plan_of(plan, &collector_plan);
+    if (fault != NULL) {
+        stream = fault_tamper(fault, &collector_plan, stream, output, &session->tamper, &tell, error);
         if (stream < 0)
             return false;
     }
-    struct collector_plan collector_plan;
-    collector_plan_of(plan, &collector_plan);
     if (!collector_start(&session->collector, &collector_plan, stream, error))
         return false;
-    if (place->backend == NULL) {
-        char *const arguments[] = { (char[]){ "bottle-probe" }, (char[]){ "-" }, NULL };
-        struct exec_streams streams = { .input = text, .output = output, .errors = -1 };
-        return start_bare(place->probe_path, arguments, &streams, principal, &session->probe, error);
-    }
-    return start_in_bottle(place, text, output, principal, &session->probe, error);
+    if (fault != NULL && fault->dead_collector)
+        kill(session->collector.pid, SIGKILL);
+    if (!start_probe(place, text, output, principal, &session->probe, error))
+        return false;
+    return tell < 0 || write_all(tell, &session->probe, sizeof session->probe) ||
+           error_system(error, "can't tell the tampering process whom to hurt");
 }
 
 void session_finish(struct session *session, struct collection *collection)

@@ -33,9 +33,10 @@ struct session {
 bool session_prepare(const struct session_place *place, struct error *error);
 
 /* Starts the collector and then the probe with `plan` as `principal`. `plan->count` attempts must be set.
- * Returns at once; the collection is ready when session->collector.result is readable. */
+ * Returns at once; the collection is ready when session->collector.result is readable. `fault`: one that lies in this
+ * stream, or NULL. */
 bool session_start(struct session *session, const struct session_place *place, const struct probe_plan *plan,
-                   enum principal principal, enum fault fault, struct error *error);
+                   enum principal principal, const struct fault *fault, struct error *error);
 
 /* Starts the probe as a listener (bottle-probe --listen SPECS, NULL-ended) and waits until it listens. What it hears goes
  * to `output`; killing *pid ends it. */

@@ -146,6 +146,7 @@ static void read_plan(struct json_reader *reader, const cJSON *evidence, struct 
     json_hex(reader, head, "run", id, sizeof id);
     json_text(reader, head, "run", run->plan.run, sizeof run->plan.run);
     json_text(reader, head, "kernel", run->kernel, sizeof run->kernel);
+    json_text(reader, head, "boot_id", run->findings.boot_id, sizeof run->findings.boot_id);
     json_text(reader, head, "arch", run->arch, sizeof run->arch);
     json_text(reader, head, "probe_digest", run->findings.probe_digest, sizeof run->findings.probe_digest);
     run->milliseconds = json_number(reader, head, "milliseconds", 0, UINT32_MAX);

@@ -234,6 +234,7 @@ static cJSON *head_of(const struct run *run)
     json_add_text(head, "finished", report_time(&run->finished, text));
     add_number(head, "milliseconds", run->milliseconds);
     json_add_text(head, "kernel", run->kernel);
+    json_add_text(head, "boot_id", run->findings.boot_id);
     json_add_text(head, "arch", run->arch);
     json_add_text(head, "probe_digest", run->findings.probe_digest);
     return head;

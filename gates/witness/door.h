@@ -29,6 +29,8 @@ struct door {
     struct house *house;
     struct loop_source source;
     uint64_t clock;
+    unsigned answers; /* given so far, and the first of them: for faults */
+    char first_answer[DOOR_ANSWER];
     struct door_guest guests[DOOR_GUESTS_MAX];
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../launcher/support/process.h"
+#include "witness_process.h"
 
 static const char *const point_names[POINTS] = { "wan0", "lo", "unix", "held", "vsock" };
 
@@ -54,6 +55,14 @@ static void say(struct outbox *outbox, const struct witness_message *message)
         loop_want_write(outbox->loop, &outbox->source, true);
 }
 
+static void stop(struct outbox *outbox)
+{
+    outbox->stop_asked = true;
+    outbox->late_kinds = 0;
+    for (size_t i = 0; i < outbox->late_count; i++)
+        say(outbox, &outbox->late[i]);
+}
+
 static void outbox_ready(struct loop_source *source, uint32_t events)
 {
     struct outbox *outbox = loop_owner(source, struct outbox, source);
@@ -61,8 +70,10 @@ static void outbox_ready(struct loop_source *source, uint32_t events)
     ssize_t size = recv(source->fd, word, sizeof word, MSG_DONTWAIT);
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
         _exit(1);
-    if (size > 0)
-        outbox->stop_asked = true;
+    if (size == sizeof WITNESS_WORD_BREAK && memcmp(word, WITNESS_WORD_BREAK, sizeof WITNESS_WORD_BREAK) == 0)
+        outbox->break_asked = true;
+    else if (size > 0)
+        stop(outbox);
     (void)events;
     if (outbox->queue_count > 0)
         send_queue(outbox);
@@ -102,11 +113,10 @@ static void forget_tuples(struct outbox *outbox)
 void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, enum point point, bool by_tuple,
                 const char *at, const char *peer)
 {
-    if (!outbox_wants(outbox, watch, kind, point, by_tuple))
+    if (!outbox_wants(outbox, watch, kind, point, by_tuple) || (outbox->mute_kinds & (unsigned)kind) != 0)
         return;
     outbox->said[watch][kind_index(kind)][point][by_tuple]++;
     if (outbox->watches[watch].control) {
-        outbox->controls_heard |= (unsigned)kind;
         if (!by_tuple)
             forget_tuples(outbox);
     } else if (outbox->fault == WITNESS_FAULT_DIES)
@@ -119,7 +129,10 @@ void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, e
     snprintf(message.point, sizeof message.point, "%s", point_names[point]);
     snprintf(message.at, sizeof message.at, "%s", at);
     snprintf(message.peer, sizeof message.peer, "%s", peer);
-    say(outbox, &message);
+    if ((outbox->late_kinds & (unsigned)kind) != 0 && outbox->late_count < OUTBOX_LATE)
+        outbox->late[outbox->late_count++] = message;
+    else
+        say(outbox, &message);
 }
 
 void outbox_stray(struct outbox *outbox, enum point point, const char *at, const char *peer, const char *text)

@@ -14,18 +14,21 @@
 #define OUTBOX_REPEATS 4
 #define OUTBOX_QUEUE   4096
 #define OUTBOX_LOSSES  16 /* LOST messages at most; the first are the ones that matter */
+#define OUTBOX_LATE    8  /* messages that a fault holds back */
 
 enum point { POINT_WAN, POINT_LO, POINT_UNIX, POINT_HELD, POINT_VSOCK, POINTS };
 
 struct outbox {
-    struct loop_source source; /* readable: the parent asks to stop, or is gone */
+    struct loop_source source; /* readable: the parent asks to stop or to break, or is gone */
     struct loop *loop;
-    bool stop_asked, overflowed;
+    bool stop_asked, break_asked, overflowed;
     unsigned losses;
     enum witness_fault fault;
+    unsigned mute_kinds, late_kinds; /* of a fault, enum witness_kind bits: never said, and said at the stop */
+    size_t late_count;
+    struct witness_message late[OUTBOX_LATE];
     const struct watch *watches;
     size_t watch_count;
-    unsigned controls_heard; /* enum witness_kind bits */
     uint8_t said[WATCHES_MAX][WITNESS_KINDS][POINTS][2];
     size_t queue_first, queue_count;
     struct witness_message queue[OUTBOX_QUEUE];

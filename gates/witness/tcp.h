@@ -32,7 +32,7 @@ struct tcp {
 bool tcp_open(struct tcp *tcp, struct conversations *conversations, struct sweep_connections *sweep_connections,
               enum point point, struct error *error);
 
-/* What the fault WITNESS_FAULT_DEAD_TCP does. */
+/* Closes them all, as a fault. */
 void tcp_close(struct tcp *tcp);
 
 #endif

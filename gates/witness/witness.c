@@ -105,10 +105,14 @@ bool witness_next(struct witness *witness, struct witness_message *message, uint
     return true;
 }
 
+void witness_ask_to_break(const struct witness *witness)
+{
+    send(witness->channel, WITNESS_WORD_BREAK, sizeof WITNESS_WORD_BREAK, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void witness_ask_to_stop(struct witness *witness)
 {
-    static const char word[] = "stop";
-    send(witness->channel, word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT);
+    send(witness->channel, WITNESS_WORD_STOP, sizeof WITNESS_WORD_STOP, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void witness_end(struct witness *witness)

@@ -93,9 +93,24 @@ struct held_stream {
 /* Faults that `bottle-gate selftest` makes; 0 in every real run. */
 enum witness_fault {
     WITNESS_FAULT_NONE,
-    WITNESS_FAULT_DEAD_TCP,     /* the TCP listeners are closed after the first control that they heard */
+    /* From witness_ask_to_break on: */
+    WITNESS_FAULT_DEAD,           /* the listeners of `fault_kinds` are closed; what has none of its own says nothing */
+    WITNESS_FAULT_NO_CAPTURE_WAN, /* the capture on wan0 is closed */
+    WITNESS_FAULT_NO_CAPTURE_LO,  /* the capture on lo is closed */
+    WITNESS_FAULT_NO_NEIGHBOUR,   /* nobody answers for IPv6 neighbours */
+    WITNESS_FAULT_LATE,           /* what the witnesses of `fault_kinds` hear is said only when asked to stop */
+    /* From the start: */
     WITNESS_FAULT_DEAF_CAPTURE, /* a capture filter that lets nothing through */
     WITNESS_FAULT_DIES,         /* the process ends at the first attempt that it hears, or when asked to stop */
+    WITNESS_FAULT_NO_DOOR,      /* nobody listens at the door */
+    WITNESS_FAULT_DOOR_SILENT,  /* the door accepts, reads, and never answers */
+    WITNESS_FAULT_DOOR_SHUTS,   /* the door accepts and closes */
+    WITNESS_FAULT_DOOR_ECHOES,  /* it sends back what it reads */
+    WITNESS_FAULT_DOOR_BABBLES, /* it answers with a line of its own */
+    WITNESS_FAULT_DOOR_GUESSES, /* it answers in the right form with a wrong proof */
+    WITNESS_FAULT_DOOR_HALF,    /* it answers with the first half of the proof */
+    WITNESS_FAULT_DOOR_REPEATS, /* it answers every challenge with its first answer */
+    WITNESS_FAULT_DOOR_ONCE,    /* it answers one challenge, then nobody listens any more */
 };
 
 struct witness_setup {
@@ -113,6 +128,7 @@ struct witness_setup {
     uint8_t door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
     uint8_t token[16];    /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;
+    unsigned fault_kinds; /* enum witness_kind bits */
 };
 
 enum witness_event {
@@ -152,6 +168,9 @@ bool witness_start(struct witness *witness, const struct witness_setup *setup, s
 /* Next message, in order; waits until `deadline` (CLOCK_MONOTONIC, microseconds; 0: don't wait). False if
  * none came. */
 bool witness_next(struct witness *witness, struct witness_message *message, uint64_t deadline);
+
+/* Lets it make the fault of its set-up, before anything that arrives from now on is heard. */
+void witness_ask_to_break(const struct witness *witness);
 
 /* Asks it to say what it still has (capture rings are drained, loss counters read) and to end: the remaining
  * messages come by witness_next, up to DONE or GONE. */

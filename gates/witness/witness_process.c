@@ -20,36 +20,12 @@
 #include "../../launcher/support/jail.h"
 #include "../../launcher/support/process.h"
 #include "../../probes/encode.h"
-#include "capture.h"
-#include "door.h"
-#include "held.h"
-#include "icmp.h"
-#include "neighbour.h"
-#include "tcp.h"
-#include "udp.h"
-#include "unix_sockets.h"
-#include "vsock.h"
+#include "sabotage.h"
+#include "witness_house.h"
 
 #define DRAIN_MICROSECONDS 2000000 /* for the last packets to come through the rings */
 #define FLUSH_MILLISECONDS 2000    /* for a parent that reads slowly */
 #define DESCRIPTORS        (CONVERSATIONS_MAX + SWEEP_CONNECTIONS_MAX + 256)
-
-struct witness_house { /* one allocation; zeroes cost no memory until they are used */
-    struct house house;
-    struct origin origin;
-    struct dns_names names;
-    struct conversations conversations;
-    struct sweep_connections sweep_connections;
-    struct tcp tcp;
-    struct udp udp;
-    struct icmp_sockets icmp;
-    struct unix_sockets unix_sockets;
-    struct vsock vsock;
-    struct held held;
-    struct neighbour neighbour;
-    struct door door;
-    struct capture capture;
-};
 
 /* What the listeners' files say that they need, and what libpcap does when it reads. */
 /* clang-format off */
@@ -183,13 +159,10 @@ static bool open_all(struct witness_house *all, const struct witness_setup *setu
 static void serve(struct witness_house *all)
 {
     struct outbox *outbox = &all->house.outbox;
-    bool tcp_dies = outbox->fault == WITNESS_FAULT_DEAD_TCP;
     while (!outbox->stop_asked) {
         loop_turn(&all->house.loop, -1);
-        if (tcp_dies && (outbox->controls_heard & (WITNESS_TCP | WITNESS_DNS_TCP)) != 0) {
-            tcp_close(&all->tcp);
-            tcp_dies = false;
-        }
+        if (outbox->break_asked)
+            sabotage_make(all);
     }
     if (outbox->fault == WITNESS_FAULT_DIES)
         _exit(1);

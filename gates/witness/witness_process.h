@@ -4,6 +4,10 @@
 
 #include "witness.h"
 
+/* What the parent says on the channel. */
+#define WITNESS_WORD_STOP  "stop"
+#define WITNESS_WORD_BREAK "break"
+
 /* Opens everything, shuts the jail, says READY on `channel` (SOCK_SEQPACKET) and serves until it is asked to
  * stop. A set-up that fails is told by one message of sizeof(struct error) in place of READY. The process
  * must be a fresh fork: all other descriptors are closed. */

@@ -196,7 +196,6 @@ BAD_INPUT = [
     (["run", "operand"], "operand"),
     (["run", "--vector=" + "A" * 5000], "too long"),
     (["frobnicate"], "--help"),
-    (["selftest", "--fault=none-such"], "no fault"),
 ]
 
 
@@ -318,13 +317,3 @@ def test_a_signal_at_any_stage_ends_everything(account, number, step):
     if number != signal.SIGKILL:
         assert "there is no verdict" in shown
     # nothing_is_left looks at the rest
-
-
-def test_the_gate_tests_itself(account):
-    result = account.run("bottle-gate", "selftest")
-    assert result.returncode == 0, result.stdout + result.stderr
-    lines = [line for line in result.stdout.splitlines() if line.startswith("ok ")]
-    assert len(lines) == 7 and "not ok" not in result.stdout
-    for fault in ("dead-witness", "deaf-capture", "probe-killed", "records-truncated", "records-forged", "wrong-run"):
-        line = next(line for line in lines if fault in line)
-        assert "exit 0" not in line and "left behind: nothing" in line

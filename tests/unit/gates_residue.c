@@ -4,11 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../gates/residue.h"
+#include "../../launcher/namespaces.h"
+#include "../../launcher/support/process.h"
 
 static char text[128];
 
@@ -77,4 +82,65 @@ Test(residue, sees_a_file_in_the_run_time_directory)
     cr_expect(strstr(text, "file") != NULL, "%s", text);
     rmdir(inside);
     rmdir(directory);
+}
+
+/* What is left by hand in the site, and how it is told. */
+enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT };
+
+/* In namespaces of its own, as PID 1, with one process that is known: what is said of `leftover`. */
+static void ask_in_a_site(enum leftover leftover, int answer)
+{
+    char said[128];
+    struct residue before;
+    pid_t known = fork();
+    if (known == 0)
+        pause();
+    residue_look(&before);
+    pid_t pid = leftover == PROCESS || leftover == ZOMBIE ? fork() : 0;
+    if (pid == 0 && leftover == PROCESS)
+        pause();
+    if (pid == 0 && leftover == ZOMBIE)
+        _exit(0);
+    siginfo_t ended;
+    if (leftover == ZOMBIE)
+        waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT);
+    if (leftover == MOUNT)
+        mount("left", "/tmp", "tmpfs", 0, NULL);
+    residue_no_bottle(&before, known, said, sizeof said);
+    (void)!write(answer, said, strlen(said) + 1);
+    _exit(0);
+}
+
+static void check_in_a_site(enum leftover leftover, const char *wanted)
+{
+    int go[2], answer[2];
+    struct error error = { 0 };
+    cr_assert_eq(pipe(go) | pipe(answer), 0);
+    pid_t pid = namespaces_fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS, &error);
+    if (pid == 0) {
+        char byte;
+        close(answer[0]);
+        if (read(go[0], &byte, 1) != 1 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0 ||
+            mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("proc", "/proc", "proc", 0, NULL) != 0)
+            _exit(1);
+        ask_in_a_site(leftover, answer[1]);
+    }
+    cr_assert(pid > 0 && namespaces_map_ids(pid, 0, &error), "%s", error.text);
+    cr_assert(write_all(go[1], "", 1));
+    close(answer[1]);
+    char said[128] = "nothing was said";
+    read_all(answer[0], said, sizeof said - 1);
+    waitpid(pid, NULL, 0);
+    close(answer[0]);
+    close(go[0]);
+    close(go[1]);
+    cr_expect_str_eq(said, wanted);
+}
+
+Test(residue, of_a_bottle_is_what_still_lives_or_is_mounted_in_its_site)
+{
+    check_in_a_site(NOTHING, "");
+    check_in_a_site(PROCESS, "a process");
+    check_in_a_site(ZOMBIE, "");
+    check_in_a_site(MOUNT, "a mount");
 }

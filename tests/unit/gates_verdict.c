@@ -30,6 +30,8 @@ static void make_good_phase(struct phase_result *phase, bool caught)
     phase->state = PHASE_FINISHED;
     phase->control_before = phase->control_final = phase->peer_good = true;
     phase->sweep_ports = 100;
+    strcpy(phase->fingerprint.kernel, "6.1");
+    strcpy(phase->fingerprint.boot_id, "b1");
     memset(phase->token, 0xa0 + (int)(phase - run->phases), sizeof phase->token);
     for (int p = 0; p < PRINCIPALS; p++)
         for (int part = 0; part < PARTS; part++) {
@@ -38,6 +40,7 @@ static void make_good_phase(struct phase_result *phase, bool caught)
             own->collection.state = STREAM_COMPLETE;
             own->collection.uid = p == PRINCIPAL_ROOT ? 0 : 65534;
             strcpy(own->collection.kernel, "6.1");
+            strcpy(own->collection.boot_id, part == PART_SWEEP ? "-" : "b1"); /* not every bottle lets it be seen */
             strcpy(own->collection.digest, "d1");
         }
     for (int p = 0; p < PRINCIPALS; p++)
@@ -74,6 +77,7 @@ static void make_good_run_of(const uint16_t *asked, size_t count)
     cr_assert(plan_make(&run->plan, &wishes, &error), "%s", error.text);
     run->findings = (struct findings){ .plan = &run->plan, .backend = &native_backend, .shares_kernel = true };
     strcpy(run->findings.kernel, "6.1");
+    strcpy(run->findings.boot_id, "b1");
     strcpy(run->findings.probe_digest, "d1");
     for (int k = 0; k < PHASES; k++) {
         run->findings.phases[k] = &run->phases[k];
@@ -211,6 +215,30 @@ static void other_kernel(void)
 {
     strcpy(root(PHASE_FENCED)->collection.kernel, "6.2");
 }
+static void other_boot(void)
+{
+    strcpy(root(PHASE_FENCED)->collection.boot_id, "b2");
+}
+static void fingerprint_of_other_kernel(void)
+{
+    strcpy(fenced()->fingerprint.kernel, "4.4.0");
+}
+static void fingerprint_of_other_boot(void)
+{
+    strcpy(fenced()->fingerprint.boot_id, "b2");
+}
+static void fingerprint_of_other_boot_in_open(void)
+{
+    strcpy(run->phases[PHASE_OPEN].fingerprint.boot_id, "b2");
+}
+static void no_fingerprint(void)
+{
+    memset(&fenced()->fingerprint, 0, sizeof fenced()->fingerprint);
+}
+static void kernel_that_should_be_its_own(void)
+{
+    run->findings.shares_kernel = false;
+}
 static void other_uid(void)
 {
     root(PHASE_FENCED)->collection.uid = 1000;
@@ -274,6 +302,12 @@ static const struct {
     { "a forged stream in bare", stream_forged_in_bare, RUN_BROKEN },
     { "another probe", other_probe, RUN_BROKEN },
     { "another kernel", other_kernel, RUN_BROKEN },
+    { "another boot", other_boot, RUN_BROKEN },
+    { "a fingerprint of another kernel", fingerprint_of_other_kernel, RUN_BROKEN },
+    { "a fingerprint of another boot", fingerprint_of_other_boot, RUN_BROKEN },
+    { "the same in open", fingerprint_of_other_boot_in_open, RUN_BROKEN },
+    { "no fingerprint", no_fingerprint, RUN_BROKEN },
+    { "the host's kernel in a bottle that has its own", kernel_that_should_be_its_own, RUN_BROKEN },
     { "another uid", other_uid, RUN_BROKEN },
     { "something broke", broken, RUN_BROKEN },
     { "something broke in open", broken_in_open, RUN_BROKEN },
@@ -290,6 +324,24 @@ Test(verdict, is_never_pass_when_one_thing_is_missing, .fini = forget_run)
         judge_run();
         cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name, run_verdict_name(run->verdict));
     }
+}
+
+static void give_bottles_a_kernel(void)
+{
+    make_good_run();
+    run->findings.shares_kernel = false;
+    for (int k = PHASE_OPEN; k < PHASES; k++) {
+        strcpy(run->phases[k].fingerprint.boot_id, "b2");
+        for (int p = 0; p < PRINCIPALS; p++)
+            strcpy(run->phases[k].parts[p][PART_ATTEMPTS].collection.boot_id, "b2");
+    }
+}
+
+Test(verdict, takes_a_boot_of_its_own_for_what_a_bottle_with_a_kernel_of_its_own_must_show,
+     .init = give_bottles_a_kernel, .fini = forget_run)
+{
+    judge_run();
+    cr_assert_eq(run->verdict, RUN_PASS, "%s", run->reason);
 }
 
 Test(verdict, is_fail_whatever_else_went_wrong_when_something_escaped, .fini = forget_run)

@@ -1,4 +1,5 @@
 /* A witness that is broken must never look like silence; and it leaves nothing behind. */
+#include "../../gates/witness/door.h"
 #include "witness_site.h"
 
 static void await_hit(struct test_site *site, size_t watch)
@@ -25,11 +26,12 @@ static void dead_tcp(struct test_site *site)
 {
     site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
     site_watch(site, 1, true, TRANSPORT_TCP, "1.1.1.2", 80);
-    site->setup.fault = WITNESS_FAULT_DEAD_TCP;
+    site->setup.fault = WITNESS_FAULT_DEAD;
+    site->setup.fault_kinds = WITNESS_TCP;
     site_start_witness(site);
     site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "dead too early");
     await_hit(site, 0);
-    /* the listener closes after the turn of the loop in which the hit was said: until then tries go on */
+    witness_ask_to_break(&site->witness); /* which it does in its next turn: until then tries go on */
     uint64_t deadline = clock_microseconds() + SITE_PATIENCE;
     while (try_tcp(site, 1, "1.1.1.2", 80) == NONCE_BYTES)
         site_check(site, clock_microseconds() < deadline, "the listener lives");
@@ -39,6 +41,122 @@ static void dead_tcp(struct test_site *site)
 Test(witness_faults, a_dead_TCP_witness_hears_no_second_control)
 {
     in_site(dead_tcp);
+}
+
+/* Asks until it has broken: the word and what is sent to a listener come by two ways. */
+static void dead_descriptor_only(struct test_site *site)
+{
+    int ends[2];
+    site_check(site, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "no socket");
+    site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
+    site_watch(site, 1, true, TRANSPORT_UNIX, "", 0);
+    site->setup.held[0] = (struct held_stream){ ends[0], WITNESS_DESCRIPTOR, "held" };
+    site->setup.fault = WITNESS_FAULT_DEAD;
+    site->setup.fault_kinds = WITNESS_DESCRIPTOR;
+    site_start_witness(site);
+    close(ends[0]);
+    witness_ask_to_break(&site->witness);
+    uint64_t deadline = clock_microseconds() + SITE_PATIENCE;
+    while (send(ends[1], "", 1, MSG_NOSIGNAL) == 1) /* refused once the other end is closed */
+        site_check(site, clock_microseconds() < deadline, "the listener lives");
+    site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "another listener died too");
+    await_hit(site, 0);
+    site_stop_witness(site);
+}
+
+Test(witness_faults, one_kind_of_witness_can_die_alone)
+{
+    in_site(dead_descriptor_only);
+}
+
+static void late(struct test_site *site)
+{
+    site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
+    site->setup.fault = WITNESS_FAULT_LATE;
+    site->setup.fault_kinds = WITNESS_TCP;
+    site_start_witness(site);
+    witness_ask_to_break(&site->witness);
+    site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "not connected");
+    await_hit(site, 0); /* the capture's */
+    site_check(site, !site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false), "not late");
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false), "lost, and not late");
+}
+
+Test(witness_faults, a_late_witness_says_what_it_heard_when_it_is_stopped)
+{
+    in_site(late);
+}
+
+/* What comes back from the door for a challenge; "" if nothing does, "!" if nobody listens. */
+static void ask_door(const char *challenge, char *answer, size_t size)
+{
+    struct sockaddr_storage to;
+    socklen_t to_size = site_address("127.0.0.1", SITE_PORT_DOOR, &to);
+    struct timeval patience = { .tv_usec = 300000 };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ssize_t got = -1;
+    snprintf(answer, size, "!");
+    if (connect(fd, (const struct sockaddr *)&to, to_size) == 0) {
+        send(fd, challenge, strlen(challenge), MSG_NOSIGNAL);
+        got = recv(fd, answer, size - 1, 0);
+        answer[got > 0 ? got : 0] = '\0';
+    }
+    close(fd);
+}
+
+static enum witness_fault door_fault;
+static const char first_challenge[] = "BGD1 00112233445566778899aabbccddeeff\n";
+static const char second_challenge[] = "BGD1 ffeeddccbbaa99887766554433221100\n";
+
+static void ask_twice(struct test_site *site)
+{
+    char first[128], second[128], good[2][DOOR_ANSWER + 1] = { "", "" };
+    site->setup.fault = door_fault;
+    site_start_witness(site);
+    door_answer(site->setup.door_key, first_challenge, good[0]);
+    door_answer(site->setup.door_key, second_challenge, good[1]);
+    ask_door(first_challenge, first, sizeof first);
+    ask_door(second_challenge, second, sizeof second);
+    const struct {
+        enum witness_fault fault;
+        const char *first, *second; /* NULL: anything but the right one */
+    } wanted[] = {
+        { WITNESS_FAULT_NONE, good[0], good[1] },
+        { WITNESS_FAULT_NO_DOOR, "!", "!" },
+        { WITNESS_FAULT_DOOR_SILENT, "", "" },
+        { WITNESS_FAULT_DOOR_SHUTS, "", "" },
+        { WITNESS_FAULT_DOOR_ECHOES, first_challenge, second_challenge },
+        { WITNESS_FAULT_DOOR_BABBLES, "hello\n", "hello\n" },
+        { WITNESS_FAULT_DOOR_GUESSES, NULL, NULL },
+        { WITNESS_FAULT_DOOR_HALF, NULL, NULL },
+        { WITNESS_FAULT_DOOR_REPEATS, good[0], good[0] },
+        { WITNESS_FAULT_DOOR_ONCE, good[0], "!" },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (wanted[i].fault != door_fault)
+            continue;
+        site_check(site, wanted[i].first == NULL ? strcmp(first, good[0]) != 0 : strcmp(first, wanted[i].first) == 0,
+                   "fault %d: the first answer is \"%s\"", (int)door_fault, first);
+        site_check(site,
+                   wanted[i].second == NULL ? strcmp(second, good[1]) != 0 : strcmp(second, wanted[i].second) == 0,
+                   "fault %d: the second answer is \"%s\"", (int)door_fault, second);
+    }
+    witness_end(&site->witness);
+}
+
+Test(witness_faults, a_door_lies_or_dies_as_it_is_told_to)
+{
+    static const enum witness_fault faults[] = { WITNESS_FAULT_NONE,         WITNESS_FAULT_NO_DOOR,
+                                                 WITNESS_FAULT_DOOR_SILENT,  WITNESS_FAULT_DOOR_SHUTS,
+                                                 WITNESS_FAULT_DOOR_ECHOES,  WITNESS_FAULT_DOOR_BABBLES,
+                                                 WITNESS_FAULT_DOOR_GUESSES, WITNESS_FAULT_DOOR_HALF,
+                                                 WITNESS_FAULT_DOOR_REPEATS, WITNESS_FAULT_DOOR_ONCE };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        door_fault = faults[i];
+        in_site(ask_twice);
+    }
 }
 
 static void deaf_capture(struct test_site *site)
