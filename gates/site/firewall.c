@@ -20,7 +20,8 @@
  * copy of it is taken (nfnetlink_log, read by the witness) at the end of the input hook, where only what every filter has
  * accepted arrives. The priority is the last that there is: a chain that somebody registers later with any priority, the
  * same one included, is asked before ours (nf_hook_entries_grow in the kernel's net/netfilter/core.c). lo and lan0 have
- * captures of their own, on lo and at lan0's other end.
+ * captures of their own, on lo and at lan0's other end. The host's cable to itself, by which the controls come (site.c), is
+ * a cable like others, but that what comes by it has its destination set to the host's own, without a connection table.
  */
 #include "firewall.h"
 
@@ -89,6 +90,8 @@ bool firewall_open_host(struct error *error)
              "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
              "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
              "  iifname \"lo\" ip6 daddr fe80::/10 tcp flags & (syn|ack) == syn tcp dport != %d-%d tproxy ip6 to :%d\n"
+             "  iifname \"side1\" ip daddr " SITE_SIDE4 " ip daddr set " SITE_HOST4 "\n"
+             "  iifname \"side1\" ip6 daddr " SITE_SIDE6 " ip6 daddr set " SITE_HOST6 "\n"
              " }\n"
              " chain let_in {\n"
              "  type filter hook input priority %d; policy accept;\n"

@@ -11,9 +11,9 @@
  * and only packets that come in by wan0 look there. Without that scope, answers to sources that nobody
  * masqueraded would be local, too, and their handshakes never complete: a leak would look blocked;
  *   5. host namespace: the same; raising lan0 gives both ends their carrier;
- *      The pair side0, side1 is the host's cable to itself: no route leads to its addresses but out of side0, and the rule
- *      of side1 makes them local on the way in. Without the rule they would be local on the way out as well, and the
- *      packet would pass by lo;
+ *      The pair side0, side1 is the host's cable to itself. An address of the host would be reached by lo, so what goes
+ *      out of side0 goes to an address that is nobody's, and the rules make it the host's own on arrival at side1. (A
+ *      routing rule for side1 would do, too, but any rule makes the kernel refuse answers from a broadcast address);
  *   6. all ends are waited for until they carry packets and their addresses are usable, and the loss
  * counters start.
  *
@@ -39,7 +39,6 @@
 #include "sysctls.h"
 
 #define TABLE_WORLD 100
-#define TABLE_SIDE  77
 /* Microseconds. It takes a millisecond, but the kernel does it in a work queue that waits for namespaces
  * being torn down. */
 #define READY_BOUND     (20 * 1000 * 1000ULL)
@@ -99,29 +98,20 @@ static bool address_host(struct links *host, bool ipv6, struct error *error)
 
 static bool open_side(const struct site *site, struct links *host, struct error *error)
 {
-    const struct link_route routes4[] = {
-        { .destination = SITE_SIDE4, .prefix = 32, .device = "side0" },
-        { .destination = SITE_SIDE4, .prefix = 32, .device = "lo", .table = TABLE_SIDE, .local = true },
-    };
-    const struct link_route routes6[] = {
-        { .destination = SITE_SIDE6, .prefix = 128, .device = "side0" },
-        { .destination = SITE_SIDE6, .prefix = 128, .device = "lo", .table = TABLE_SIDE, .local = true },
-    };
-    bool done = links_add_pair(host, "veth", "side0", "side1", site->host_namespace, (const uint8_t *)SITE_SIDE_LINK,
-                               error) &&
-                sysctls_accept_own("side1", error) && links_set_up(host, "side0", error) &&
-                links_set_up(host, "side1", error) && links_add_rule(host, AF_INET, "side1", TABLE_SIDE, error) &&
-                (!site->ipv6 || links_add_rule(host, AF_INET6, "side1", TABLE_SIDE, error));
-    for (size_t i = 0; done && i < 2; i++)
-        done = links_add_route(host, &routes4[i], error) &&
-               (!site->ipv6 || links_add_route(host, &routes6[i], error));
-    return done;
+    const struct link_route route4 = { .destination = SITE_SIDE4, .prefix = 32, .device = "side0" };
+    const struct link_route route6 = { .destination = SITE_SIDE6, .prefix = 128, .device = "side0" };
+    return links_add_pair(host, "veth", "side0", "side1", site->host_namespace, (const uint8_t *)SITE_SIDE_LINK,
+                          error) &&
+           sysctls_accept_own("side1", error) && links_set_up(host, "side0", error) &&
+           links_set_up(host, "side1", error) && links_add_route(host, &route4, error) &&
+           (!site->ipv6 || links_add_route(host, &route6, error));
 }
 
 /* Steps 3 and 4, in the new world namespace. */
 static bool open_world(struct site *site, struct links *world, struct error *error)
 {
-    return links_open(world, error) && links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, NULL, error) &&
+    return links_open(world, error) &&
+           links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, NULL, error) &&
            sysctls_set(true, site->ipv6, "wan0", error) && firewall_open_world(error) &&
            address_world(world, site->ipv6, error) && losses_open(&site->losses, 1, site->ipv6, error);
 }

@@ -23,11 +23,12 @@
 
 #define AT_ONCE       64
 #define RECEIVE_BYTES (8 << 20)
-#define MESSAGE_BYTES (16384 - 512) /* with the kernel's own head 16 KB: what it charges to the socket is the whole block */
-#define MESSAGE_COUNT 64            /* packets in one message, at most */
-#define MESSAGE_AGE   1             /* hundredths of a second */
-#define COPY_MAX      65531u        /* bytes of a packet: the kernel's limit, for an attribute has 16 bits of length */
-#define MARKER_FROM   "192.0.2.78"  /* nobody's, so no answer goes to it */
+#define MESSAGE_BYTES                                                                                                  \
+    (16384 - 512)            /* with the kernel's own head 16 KB: what it charges to the socket is the whole block */
+#define MESSAGE_COUNT 64     /* packets in one message, at most */
+#define MESSAGE_AGE   1      /* hundredths of a second */
+#define COPY_MAX      65531u /* bytes of a packet: the kernel's limit, for an attribute has 16 bits of length */
+#define MARKER_FROM   "192.0.2.78" /* nobody's, so no answer goes to it */
 #define PACKET_TYPE   (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET)
 
 static bool is_marker(const struct host_input *input, const struct packet *packet)

@@ -12,7 +12,8 @@
 
 #include "capture.h"
 
-#define HOST_INPUT_MESSAGE 131072 /* bytes: the largest packet with its attributes, as much as the kernel ever sends at once */
+#define HOST_INPUT_MESSAGE                                                                                             \
+    131072 /* bytes: the largest packet with its attributes, as much as the kernel ever sends at once */
 
 struct host_input {
     struct capture *capture;

@@ -19,10 +19,11 @@ static void lay_cable(struct test_site *site)
     site_check(site, unshare(CLONE_NEWNET) == 0, "unshare: %s", strerror(errno));
     bottle = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     site_check(site, setns(site->host, CLONE_NEWNET) == 0, "setns: %s", strerror(errno));
-    snprintf(script, sizeof script,
-             "ip link add leak0 mtu 65535 type veth peer name eth0 mtu 65535 netns /proc/%d/fd/%d\n"
-             "ip address add 172.30.0.1/24 dev leak0; ip address add fd30::1/64 dev leak0 nodad; ip link set leak0 up\n",
-             getpid(), bottle);
+    snprintf(
+        script, sizeof script,
+        "ip link add leak0 mtu 65535 type veth peer name eth0 mtu 65535 netns /proc/%d/fd/%d\n"
+        "ip address add 172.30.0.1/24 dev leak0; ip address add fd30::1/64 dev leak0 nodad; ip link set leak0 up\n",
+        getpid(), bottle);
     site_run(site, site->host, script);
     site_run(site, bottle,
              "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip link set lo up; ip link set eth0 up\n"
@@ -42,13 +43,14 @@ static const struct row {
     bool tcp;
     enum act act;
 } rows[] = {
-    { "10.77.0.1", false, SENDS_NONCE },       { "fd77::1", false, SENDS_NONCE }, /* the host by its LAN's address */
-    { "172.30.0.1", false, SENDS_NONCE },      { "fd30::1", false, SENDS_NONCE }, /* and by the cable's */
-    { "10.77.0.1", false, SENDS_OTHER },       { "fd77::1", false, SENDS_OTHER }, /* known by their tuples */
-    { "10.77.0.1", true, SENDS_NOTHING },      { "fd77::1", true, SENDS_NOTHING }, { "172.30.0.1", true, SENDS_NOTHING },
-    { "10.77.0.1", true, SENDS_NONCE },        { "fd77::1", true, SENDS_NONCE },
-    { "255.255.255.255", false, SENDS_NONCE }, { "172.30.0.255", false, SENDS_NONCE },
-    { "224.0.0.1", false, SENDS_NONCE },       { "ff02::1", false, SENDS_NONCE },
+    { "10.77.0.1", false, SENDS_NONCE },    { "fd77::1", false, SENDS_NONCE }, /* the host by its LAN's address */
+    { "172.30.0.1", false, SENDS_NONCE },   { "fd30::1", false, SENDS_NONCE }, /* and by the cable's */
+    { "10.77.0.1", false, SENDS_OTHER },    { "fd77::1", false, SENDS_OTHER }, /* known by their tuples */
+    { "10.77.0.1", true, SENDS_NOTHING },   { "fd77::1", true, SENDS_NOTHING },
+    { "172.30.0.1", true, SENDS_NOTHING },  { "10.77.0.1", true, SENDS_NONCE },
+    { "fd77::1", true, SENDS_NONCE },       { "255.255.255.255", false, SENDS_NONCE },
+    { "172.30.0.255", false, SENDS_NONCE }, { "224.0.0.1", false, SENDS_NONCE },
+    { "ff02::1", false, SENDS_NONCE },
 };
 #define ROWS  (sizeof rows / sizeof *rows)
 #define PORT0 5100
@@ -63,7 +65,8 @@ static void send_row(struct test_site *site, size_t index)
     if (to.ss_family == AF_INET6 && strncmp(row->address, "ff02", 4) == 0)
         ((struct sockaddr_in6 *)&to)->sin6_scope_id = if_nametoindex("eth0");
     bool waits = row->tcp && row->act == SENDS_NONCE && refusal == LET_IN;
-    int fd = socket(to.ss_family, (row->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0);
+    int fd =
+        socket(to.ss_family, (row->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0);
     setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
     site_check(site, connect(fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS, "connect to %s: %s",
                row->address, strerror(errno));
@@ -97,7 +100,8 @@ static void hears_rows(struct test_site *site)
     send_rows(site);
     for (size_t i = 0; i < ROWS; i++) {
         char at[64];
-        snprintf(at, sizeof at, strchr(rows[i].address, ':') != NULL ? "[%s]:%zu" : "%s:%zu", rows[i].address, PORT0 + i);
+        snprintf(at, sizeof at, strchr(rows[i].address, ':') != NULL ? "[%s]:%zu" : "%s:%zu", rows[i].address,
+                 PORT0 + i);
         site_check(site, site_was_heard(site, i, WITNESS_HOST, "host", at, rows[i].act != SENDS_NONCE),
                    "row %zu: %s was not heard", i, at);
     }
@@ -141,8 +145,9 @@ static void stays_quiet(struct test_site *site)
         site_check(site, send(fd, site->watches[i].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
     }
     site_stop_witness(site);
-    site_check(site, site_was_heard(site, 0, WITNESS_HOST, "host", SITE_SIDE4 ":9", false), "no control over IPv4");
-    site_check(site, site_was_heard(site, 1, WITNESS_HOST, "host", "[" SITE_SIDE6 "]:9", false), "no control over IPv6");
+    site_check(site, site_was_heard(site, 0, WITNESS_HOST, "host", SITE_HOST4 ":9", false), "no control over IPv4");
+    site_check(site, site_was_heard(site, 1, WITNESS_HOST, "host", "[" SITE_HOST6 "]:9", false),
+               "no control over IPv6");
     site_check(site, site_count_events(site, WITNESS_HIT) == 2, "the controls were heard somewhere else as well");
     site_check_no(site, WITNESS_STRAY);
     site_check_no(site, WITNESS_LOST);
@@ -164,7 +169,8 @@ static void flood(struct test_site *site, size_t size, unsigned count)
     int fd = site_connect(site, SOCK_DGRAM, 0, NULL, "10.77.0.1", 9);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
     for (unsigned i = 0; i < count; i++)
-        site_check(site, send(fd, bytes, size, 0) == (ssize_t)size || errno == ECONNREFUSED, "send: %s", strerror(errno));
+        site_check(site, send(fd, bytes, size, 0) == (ssize_t)size || errno == ECONNREFUSED, "send: %s",
+                   strerror(errno));
     site_check(site, setns(site->host, CLONE_NEWNET) == 0, "setns: %s", strerror(errno));
 }
 
