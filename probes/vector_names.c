@@ -53,7 +53,7 @@ static const char *const family_words[FAMILIES] = {
 
 static const char *const witness_words[WITNESS_KINDS] = {
     "capture",   "tcp", "udp",        "dns-udp", "dns-tcp", "icmp",    "unix-abstract",
-    "unix-path", "syn", "descriptor", "vsock",   "peer",    "sockets",
+    "unix-path", "syn", "descriptor", "vsock",   "peer",    "sockets", "host",
 };
 
 const char *mechanism_name(enum mechanism mechanism)

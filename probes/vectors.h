@@ -76,8 +76,9 @@ enum witness_kind {
     WITNESS_VSOCK = 1 << 10,
     WITNESS_PEER = 1 << 11,    /* a probe that listens in a second bottle */
     WITNESS_SOCKETS = 1 << 12, /* the host's table of sockets */
+    WITNESS_HOST = 1 << 13,    /* what the host's firewall let in by another interface than lo and its LAN's */
 };
-#define WITNESS_KINDS 13
+#define WITNESS_KINDS 14
 const char *witness_kind_name(enum witness_kind kind); /* "capture", "tcp", "udp", "dns-udp", ... */
 
 /* What a host or bottle must have for a row to mean anything; what lacks is "not proved here". */

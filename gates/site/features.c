@@ -50,7 +50,7 @@ static bool try_veth(struct error *error)
     struct links links = { 0 };
     cleanup_close int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     bool made =
-        here >= 0 && links_open(&links, error) && links_add_pair(&links, "veth", "feature0", "feature1", here, error);
+        here >= 0 && links_open(&links, error) && links_add_pair(&links, "veth", "feature0", "feature1", here, NULL, error);
     links_close(&links);
     return made || error_set(error, ERROR_HOST, "can't open /proc/self/ns/net (%s)", strerror(errno));
 }

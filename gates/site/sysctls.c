@@ -137,3 +137,11 @@ bool sysctls_set(bool world, bool ipv6, const char *device, struct error *error)
     return set_all(settings4, COUNT(settings4), world, device, error) &&
            (!ipv6 || set_all(settings6, COUNT(settings6), world, device, error)) && allow_ping(error);
 }
+
+bool sysctls_accept_own(const char *device, struct error *error)
+{
+    char path[64];
+    snprintf(path, sizeof path, "ipv4/conf/%s/accept_local", device);
+    errno = write_setting(path, "1");
+    return errno == 0 || error_system(error, "can't set net/%s", path);
+}

@@ -110,6 +110,8 @@ static inline void site_make(struct test_site *site)
     site_run(site, site->host, script);
     site_run(site, site->host,
              "ip link set lo up\n"
+             "ip link add side0 address 02:00:00:00:77:01 type veth peer name side1 address 02:00:00:00:77:01\n"
+             "ip link set side0 up arp off; ip link set side1 up arp off; ip route add 192.0.2.77/32 dev side0\n"
              "sysctl -qw net.ipv6.conf.lan0.accept_dad=0 net.ipv4.ping_group_range='0 0'\n"
              "ip addr add 10.77.0.1/24 dev lan0; ip -6 addr add fd77::1/64 dev lan0 nodad; ip link set lan0 up\n"
              "ip route add default via 10.77.0.254; ip -6 route add fd77::fe/128 dev lan0\n"
@@ -120,6 +122,11 @@ static inline void site_make(struct test_site *site)
              "  type filter hook prerouting priority mangle; policy accept;\n"
              "  iifname lo fib daddr type local meta nfproto ipv4 tcp dport != 7700-7799 tproxy ip to :7712\n"
              "  iifname lo fib daddr type local meta nfproto ipv6 tcp dport != 7700-7799 tproxy ip6 to :7712\n"
+             "  iifname side1 ip daddr 192.0.2.77 ip daddr set 10.77.0.1\n"
+             " }\n"
+             " chain let_in {\n"
+             "  type filter hook input priority 2147483647; policy accept;\n"
+             "  iifname != { lo, lan0 } log group 77\n"
              " }\n"
              "}\n"
              "END\n");

@@ -59,10 +59,19 @@ def is_gateway(attempt):
     return attempt["target"].startswith("gateway(")
 
 
+EVERY_HOST = {ipaddress.ip_address("224.0.0.1"), ipaddress.ip_address("ff02::1")}  # the groups that nobody has to join
+
+
+def is_let_in(attempt):
+    """Does it end at the host where a cable joins the bottle to it? The host is the bottle's gateway then. Groups that nobody
+    on the host has joined end nowhere."""
+    to = address(attempt)
+    return is_gateway(attempt) or to in HOST | EVERY_HOST or to == LIMITED_BROADCAST or to == LAN.broadcast_address
+
+
 def leaves_by_cable(attempt):
-    """What a witness hears where a cable joins the bottle to the host, which routes everything on. Packets to the host
-    itself, which is the bottle's gateway then, arrive by the cable's own interface; only TCP has a listener there."""
-    return crosses_a_router(attempt) or (reaches_the_host(attempt) or is_gateway(attempt)) and transport(attempt) == "tcp"
+    """What a witness hears where a cable joins the bottle to the host, which routes everything on."""
+    return crosses_a_router(attempt) or is_let_in(attempt)
 
 
 def version(attempt):
