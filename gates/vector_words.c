@@ -46,6 +46,7 @@ static const char *const witnesses[WITNESS_KINDS] = {
     "a listener on a vsock context that the gate owns",
     "a probe that listens in a second bottle of the same make",
     "the host's table of sockets: what listens or dials there for the bottle",
+    "every packet that the host's own firewall lets in by another interface than its loopback and its LAN",
 };
 
 /* The most special first: they are prefixes. */
@@ -89,7 +90,7 @@ const char *vector_need_words(enum vector_need need)
 static bool has_port(const struct vector_target *target)
 {
     enum transport transport = mechanism_transport(target->mechanism);
-    return transport == TRANSPORT_TCP || transport == TRANSPORT_UDP;
+    return transport_has_ports(transport);
 }
 
 void vector_target_words(const struct vector_target *target, char *text, size_t size)

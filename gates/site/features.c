@@ -49,8 +49,8 @@ static bool try_veth(struct error *error)
 {
     struct links links = { 0 };
     cleanup_close int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    bool made =
-        here >= 0 && links_open(&links, error) && links_add_pair(&links, "veth", "feature0", "feature1", here, NULL, error);
+    bool made = here >= 0 && links_open(&links, error) &&
+                links_add_pair(&links, "veth", "feature0", "feature1", here, NULL, error);
     links_close(&links);
     return made || error_set(error, ERROR_HOST, "can't open /proc/self/ns/net (%s)", strerror(errno));
 }
@@ -90,6 +90,11 @@ static bool try_tproxy(struct error *error)
 {
     return firewall_load("transparent proxy", FILTER_CHAIN " meta nfproto ipv4 tcp dport 1 tproxy ip to :2" END,
                          "nft_tproxy", error);
+}
+
+static bool try_log(struct error *error)
+{
+    return firewall_load("logging", FILTER_CHAIN " log group 1" END, "nft_log nfnetlink_log", error);
 }
 
 static bool try_conntrack(struct error *error)
@@ -133,6 +138,7 @@ static const struct {
     [FEATURE_REDIRECT] = { "nft-redirect", "one witness for every port of the world", try_redirect },
     [FEATURE_FIB] = { "nft-fib", "telling the host's own addresses", try_fib },
     [FEATURE_TPROXY] = { "nft-tproxy", "one witness for every port of host loopback", try_tproxy },
+    [FEATURE_LOG] = { "nft-log", "hearing what the host lets in by other interfaces", try_log },
     [FEATURE_CONNTRACK] = { "conntrack-counters", "knowing that the kernel lost no connection", try_conntrack },
     [FEATURE_PACKETS] = { "packet-sockets", "the capture witness", try_packets },
     [FEATURE_PING] = { "ping-sockets", "attempts by ICMP", try_ping },
