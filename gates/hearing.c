@@ -34,12 +34,12 @@ void hearing_note_stray(struct hearing *hearing, const char *text)
 }
 
 /* A tuple may belong to both principals; the one whose attempts are under way sent the packet: the control
- * round between two principals is heard after everything that the first one sent, and messages come in order.
- */
+ * round between two principals is heard after everything that the first one sent, and messages come in order. A sweep's
+ * source ports have said whose it is. */
 static uint16_t attribute(const struct hearing *hearing, const struct witness_message *message)
 {
     const struct run_plan *plan = hearing->options->plan;
-    if (!message->by_tuple || message->watch >= hearing->control_start)
+    if (!message->by_tuple || message->watch >= hearing->control_start || hearing->watches[message->watch].is_sweep)
         return message->watch;
     uint16_t seq = (uint16_t)(message->watch % plan->count + 1);
     size_t mine = plan_watch_index(plan, seq, (enum principal)hearing->current);
