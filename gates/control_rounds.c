@@ -2,6 +2,7 @@
  * The rounds of controls of one phase: sent by the probe, heard by every witness, or the round is bad. See controls.h for
  * what they are and hearing.h for who waits for them.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "phase.h"
 
 #define CONTROL_DEADLINE_MICROSECONDS 8000000 /* a bound on hangs: controls are heard in milliseconds */
+#define CONTROL_SENDING_MILLISECONDS  2000    /* a bound for one round of them */
+#define CONTROL_PATIENCE_MICROSECONDS 500000
 
 static bool round_heard(const struct hearing *hearing, unsigned round, uint16_t *missing)
 {
@@ -43,38 +46,63 @@ static void note_missing_control(struct hearing *hearing, enum control_round rou
 
 typedef bool round_heard_function(const struct hearing *hearing, unsigned round, uint16_t *missing);
 
-/* Sends a plan of controls from `place` and takes messages in until `heard` says yes, or until nothing more can come. What was
- * heard needs no record of the sender's: it is ended as soon as all was. True unless the controls could not be sent. `fault`:
- * one that is to be made in this round, or NULL. */
+/* Sends a plan of controls from `place` once, and takes messages in until `heard` says yes or the sender is done. What was
+ * heard needs no record of the sender's: it is ended as soon as all was. */
+static bool send_once(struct hearing *hearing, const struct session_place *place, const struct probe_plan *plan,
+                      round_heard_function *heard, unsigned round, const struct fault *fault, const char **problem)
+{
+    static struct collection collection; /* large */
+    static struct error error;
+    struct session session;
+    uint16_t missing;
+    error = (struct error){ 0 };
+    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, NULL, &error);
+    fault_during_round(fault, round);
+    for (bool done = !started; !done && !heard(hearing, round, &missing);) {
+        hearing_pump_once(hearing, session.collector.result, session.deadline);
+        struct pollfd ended = { .fd = session.collector.result, .events = POLLIN };
+        done = poll(&ended, 1, 0) != 0 || clock_microseconds() >= session.deadline;
+    }
+    if (heard(hearing, round, &missing)) {
+        session_cancel(&session);
+        return true;
+    }
+    session_finish(&session, &collection);
+    *problem = started ? collection.problem : error.text;
+    return started && collection.state == STREAM_COMPLETE;
+}
+
+/* Sends them, and what isn't heard again, with the same nonces: a packet may be lost on a machine that is busy with other
+ * things, and the attempts are repeated as well. A witness that is deaf stays so. `fault`: one that is to be made in this round, or NULL. True
+ * unless they could not be sent. */
 static bool send_controls(struct hearing *hearing, const struct session_place *place, struct probe_plan *plan,
                           round_heard_function *heard, unsigned round, const struct fault *fault)
 {
-    cleanup_free struct collection *collection = malloc(sizeof *collection);
-    if (collection == NULL)
-        return false;
-    uint64_t patience = fault_patience(hearing->options->fault, CONTROL_DEADLINE_MICROSECONDS);
-    plan->deadline_milliseconds = (uint32_t)(patience / 1000);
-    struct session session;
-    struct error error = { 0 };
-    uint64_t deadline = clock_microseconds() + patience;
+    char name[32];
+    uint64_t patient_for = fault_patience(hearing->options->fault, CONTROL_DEADLINE_MICROSECONDS);
+    uint64_t deadline = clock_microseconds() + patient_for;
     uint16_t missing;
-    bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, NULL, &error);
-    fault_during_round(fault, round);
-    while (started && hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < deadline) {
-        struct witness_message message;
-        if (witness_next(&hearing->witness, &message, deadline))
-            hearing_take_message(hearing, &message);
+    plan->deadline_milliseconds = patient_for < CONTROL_SENDING_MILLISECONDS * 1000ull ? (uint32_t)(patient_for / 1000)
+                                                                                       : CONTROL_SENDING_MILLISECONDS;
+    for (unsigned tries = 0;; tries++) {
+        struct session_place again = *place;
+        const char *problem = "";
+        if (place->plan_name != NULL) {
+            snprintf(name, sizeof name, "%.20s-%u", place->plan_name, tries);
+            again.plan_name = name;
+        }
+        if (!send_once(hearing, &again, plan, heard, round, fault, &problem)) {
+            snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing,
+                     "controls were not sent: %.60s", problem);
+            return false;
+        }
+        /* What was sent may still be on its way. */
+        uint64_t patience = clock_microseconds() + CONTROL_PATIENCE_MICROSECONDS;
+        while (hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < patience)
+            hearing_pump_once(hearing, -1, patience);
+        if (!hearing->running || heard(hearing, round, &missing) || clock_microseconds() >= deadline)
+            return true;
     }
-    bool all = heard(hearing, round, &missing);
-    if (all)
-        session_cancel(&session);
-    else
-        session_finish(&session, collection);
-    if (all || (started && collection->state == STREAM_COMPLETE))
-        return true;
-    snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing, "controls were not sent: %.60s",
-             started ? collection->problem : error.text);
-    return false;
 }
 
 bool hearing_round(struct hearing *hearing, enum control_round round)

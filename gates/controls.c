@@ -39,6 +39,8 @@ static const struct control {
     { "UDP on host loopback, IPv6", MECHANISM_UDP, "::1", 19002, WITNESS_CAPTURE, true, false },
     { "ICMP on host loopback", MECHANISM_ICMP_ECHO, "127.0.0.98", 0, CAPTURED(WITNESS_ICMP), false, false },
     { "ICMP on host loopback, IPv6", MECHANISM_ICMP_ECHO, "::1", 0, CAPTURED(WITNESS_ICMP), true, false },
+    { "the host by a cable", MECHANISM_UDP, SITE_SIDE4, 9, WITNESS_HOST, false, false },
+    { "the host by a cable, IPv6", MECHANISM_UDP, SITE_SIDE6, 9, WITNESS_HOST, true, false },
     { "data in a SYN", MECHANISM_TCP_FASTOPEN, "203.0.113.15", 443, WITNESS_CAPTURE | WITNESS_SYN, false, false },
     { "data in a SYN, IPv6", MECHANISM_TCP_FASTOPEN, "2001:db8:c0::15", 443, WITNESS_CAPTURE | WITNESS_SYN, true,
       false },

@@ -32,12 +32,12 @@ enum tampering {
     TAMPER_BITS,   /* every bit of the line is flipped, one after the other: no such stream may be taken for complete */
     TAMPER_BYTES,  /* every byte value is put in at every place of the line: the same */
     TAMPER_KEEP,   /* the whole stream is kept for a replay, and passed on */
-    TAMPER_REPLAY, /* a kept stream comes instead: of whom, says `number` (enum replay) */
+    TAMPER_REPLAY, /* a kept stream comes instead: of whom, says `number` (enum replayed_stream) */
     TAMPER_KILL,   /* the probe gets a SIGKILL as soon as the line has come */
     TAMPER_STOP,   /* the same with SIGSTOP */
 };
 
-enum replay { REPLAY_OF_OLDER_RUN, REPLAY_OF_BARE_RUN, REPLAY_OF_USER };
+enum replayed_stream { REPLAY_OF_OLDER_RUN, REPLAY_OF_BARE_RUN, REPLAY_OF_USER };
 
 struct tampering_of {
     enum tampering how;

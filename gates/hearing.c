@@ -137,20 +137,27 @@ static void drain_messages(struct hearing *hearing)
         hearing_take_message(hearing, &message);
 }
 
-/* Takes messages in until `fd` is readable (-1: none) or the deadline passes. */
+static bool pump(struct hearing *hearing, int fd, uint64_t deadline)
+{
+    drain_messages(hearing);
+    struct pollfd events[2] = {
+        { .fd = fd, .events = POLLIN },
+        { .fd = hearing->running ? hearing->witness.channel : -1, .events = POLLIN },
+    };
+    int ready = poll(events, 2, clock_poll_timeout(deadline));
+    drain_messages(hearing);
+    return events[0].revents != 0 || (ready == 0 && clock_microseconds() >= deadline);
+}
+
+void hearing_pump_once(struct hearing *hearing, int fd, uint64_t deadline)
+{
+    pump(hearing, fd, deadline);
+}
+
 void hearing_pump(struct hearing *hearing, int fd, uint64_t deadline)
 {
-    for (;;) {
-        drain_messages(hearing);
-        struct pollfd events[2] = {
-            { .fd = fd, .events = POLLIN },
-            { .fd = hearing->running ? hearing->witness.channel : -1, .events = POLLIN },
-        };
-        int ready = poll(events, 2, clock_poll_timeout(deadline));
-        if (events[0].revents != 0 || (ready == 0 && clock_microseconds() >= deadline))
-            break;
-    }
-    drain_messages(hearing);
+    while (!pump(hearing, fd, deadline))
+        ;
 }
 
 void hearing_finish_session(struct hearing *hearing, struct session *session, struct collection *collection)

@@ -43,6 +43,9 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
 /* Takes messages in until `fd` is readable (-1: none) or the deadline (CLOCK_MONOTONIC, microseconds) passes. */
 void hearing_pump(struct hearing *hearing, int fd, uint64_t deadline);
 
+/* The same, but returns after the first messages that came. */
+void hearing_pump_once(struct hearing *hearing, int fd, uint64_t deadline);
+
 /* session_finish, with messages taken in while it waits. */
 void hearing_finish_session(struct hearing *hearing, struct session *session, struct collection *collection);
 

@@ -148,12 +148,12 @@ static bool run_principal(struct phase *phase, enum principal principal, struct 
 /* The sweeps of all principals at once: what is theirs is known by its source ports, whenever it is heard. */
 static bool run_sweeps(struct phase *phase, struct error *error)
 {
+    if (phase->options->plan->sweep_start == phase->options->plan->count)
+        return true;
+    bool started = true;
     cleanup_free struct part_session *sessions = calloc(PRINCIPALS, sizeof *sessions);
-    bool wanted = phase->options->plan->sweep_start < phase->options->plan->count, started = true;
     if (sessions == NULL)
         return error_set(error, ERROR_SYSTEM, "out of memory for the sweeps");
-    if (!wanted)
-        return true;
     say(phase, "sweeping ports");
     uint64_t began = clock_microseconds();
     for (int principal = 0; principal < PRINCIPALS && started; principal++)

@@ -76,6 +76,7 @@ static pid_t start_phase(const struct phase_job *job, int progress, int *lifelin
         error_system(error, "can't make a pipe");
         return -1;
     }
+    job->result->state = PHASE_RUNNING; /* a process that dies before it says anything was not left out on purpose */
     pid_t pid = namespaces_fork(PHASE_FLAGS, error);
     if (pid == 0) {
         close(mapped[1]);

@@ -73,7 +73,7 @@ bool plan_tuple(const char *literal, enum transport transport, uint16_t port, st
     else
         return false;
     tuple->transport = (uint8_t)transport;
-    tuple->port = transport == TRANSPORT_TCP || transport == TRANSPORT_UDP ? port : 0;
+    tuple->port = transport_has_ports(transport) ? port : 0;
     return true;
 }
 
@@ -81,7 +81,7 @@ uint16_t plan_port(const struct run_plan *plan, uint16_t seq, enum principal pri
 {
     const struct run_attempt *attempt = &plan->attempts[seq - 1];
     enum transport transport = mechanism_transport(attempt->target->mechanism);
-    if ((transport != TRANSPORT_TCP && transport != TRANSPORT_UDP) || plan_is_sweep(attempt))
+    if (!transport_has_ports(transport) || plan_is_sweep(attempt))
         return 0;
     if (attempt->target->port != 0)
         return attempt->target->port;

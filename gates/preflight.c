@@ -5,7 +5,7 @@
 
 #include "site/site.h"
 
-static bool have_descriptors(struct error *error)
+bool preflight_descriptors(struct error *error)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -23,5 +23,5 @@ static bool have_descriptors(struct error *error)
 
 bool preflight(const struct backend *backend, struct error *error)
 {
-    return have_descriptors(error) && backend->preflight(error) && site_preflight(error);
+    return preflight_descriptors(error) && backend->preflight(error) && site_preflight(error);
 }

@@ -11,4 +11,7 @@
 /* True if it can. Else `error` (ERROR_HOST) names what is missing and the exact command or setting that mends it. */
 bool preflight(const struct backend *backend, struct error *error);
 
+/* Its first part: raises the limit of open files, and says if that is too low all the same. */
+bool preflight_descriptors(struct error *error);
+
 #endif

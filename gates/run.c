@@ -1,7 +1,7 @@
 /*
- * See run.h. The gate's main process holds no key and opens no network: it makes the plan, runs the phases (phases.h), and
- * then gathers, judges and sums up what they left in memory shared with it. Mutants are phases as well: the fenced run
- * once more, with fences left out (self_proof.h).
+ * See run.h. The gate's main process holds no key and opens no network: it makes the plan, runs the phases (phases.h),
+ * and then gathers, judges and sums up what they left in memory shared with it. Mutants are phases as well: the fenced
+ * run once more, with fences left out (self_proof.h).
  */
 #include "run.h"
 
@@ -104,7 +104,7 @@ static void note_host(struct run *run)
     note_shared_uid(run);
 }
 
-static void judge_all(struct run *run)
+void run_judge(struct run *run)
 {
     for (int principal = 0; principal < PRINCIPALS; principal++)
         for (uint16_t seq = 1; run->options.principals[principal] && seq <= run->plan.count; seq++) {
@@ -137,16 +137,8 @@ static bool execute(struct run *run, struct error *error)
         return false;
 
     struct binaries binaries = { -1, -1, "", "" };
-    run->findings = (struct findings){ .plan = &run->plan, .backend = run->options.backend, .shares_kernel = true };
     memcpy(run->findings.kernel, run->kernel, sizeof run->findings.kernel);
     file_read("/proc/sys/kernel/random/boot_id", run->findings.boot_id, sizeof run->findings.boot_id);
-    run->attempts = calloc((size_t)PRINCIPALS * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
-    run->phases =
-        mmap(NULL, PHASE_RESULTS * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (run->phases == MAP_FAILED || run->attempts == NULL)
-        return error_set(error, ERROR_SYSTEM, "out of memory for the run");
-    for (int k = 0; k < PHASES; k++)
-        run->findings.phases[k] = &run->phases[k];
     bool done = open_binary("bottle-probe", &binaries.probe, binaries.probe_path, error) &&
                 open_binary("bottle-init", &binaries.init, binaries.init_path, error) &&
                 digest_of(binaries.probe, run->findings.probe_digest, error);
@@ -170,11 +162,11 @@ static bool execute(struct run *run, struct error *error)
     if (!done)
         return false;
     note_host(run);
-    judge_all(run);
+    run_judge(run);
     return true;
 }
 
-struct run *run_execute(const struct run_options *options, struct error *error)
+struct run *run_new(const struct run_options *options, struct error *error)
 {
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -182,8 +174,24 @@ struct run *run_execute(const struct run_options *options, struct error *error)
         return NULL;
     }
     run->options = *options;
-    run->phases = MAP_FAILED;
-    if (execute(run, error))
+    run->attempts = calloc((size_t)PRINCIPALS * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
+    run->phases =
+        mmap(NULL, PHASE_RESULTS * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    run->findings = (struct findings){ .plan = &run->plan, .backend = options->backend, .shares_kernel = true };
+    if (run->phases == MAP_FAILED || run->attempts == NULL) {
+        error_set(error, ERROR_SYSTEM, "out of memory for the run");
+        run_free(run);
+        return NULL;
+    }
+    for (int k = 0; k < PHASES; k++)
+        run->findings.phases[k] = &run->phases[k];
+    return run;
+}
+
+struct run *run_execute(const struct run_options *options, struct error *error)
+{
+    struct run *run = run_new(options, error);
+    if (run != NULL && execute(run, error))
         return run;
     run_free(run);
     return NULL;

@@ -70,6 +70,14 @@ struct run {
 struct run *run_execute(const struct run_options *options, struct error *error);
 void run_free(struct run *run);
 
+/* A run with room for everything and nothing in it yet but its options; freed with run_free. */
+struct run *run_new(const struct run_options *options, struct error *error);
+
+/* Puts together, weighs and sums up what the phases of `run` found: fills attempts, pairs, counts, verdict and reason.
+ * Needs plan, findings, phases and pairs (self_proof_pairs), and nothing else: the same evidence gives the same verdict
+ * again. */
+void run_judge(struct run *run);
+
 /* Ends every phase that is under way; for a signal handler (async-signal-safe). */
 void run_interrupt(void);
 

@@ -1,5 +1,5 @@
-/* See self_proof.h. A pair's runs are fenced runs like any other, judged by the same judge against the same bare and open
- * runs; only what is expected of them differs. */
+/* See self_proof.h. A pair's runs are fenced runs like any other, judged by the same judge against the same bare and
+ * open runs; only what is expected of them differs. */
 #include "self_proof.h"
 
 #include <stdio.h>
@@ -35,22 +35,33 @@ static void add_job(struct run *run, const struct phase_options *common, const s
     snprintf(job->options.label, sizeof job->options.label, "%s %.20s", with ? "only" : "without", fence->name);
 }
 
-bool self_proof_run(struct run *run, const struct phase_options *common, struct error *error)
+size_t self_proof_pairs(struct run *run)
 {
-    struct phase_job jobs[2 * FENCES_MAX];
     const struct backend *backend = run->options.backend;
-    size_t count = 0, result = PHASES;
+    size_t result = PHASES;
+    run->pair_count = 0;
     for (size_t i = 0; i < backend->fence_count && run->pair_count < FENCES_MAX; i++) {
-        const struct fence *fence = &backend->fences[i];
-        if (!self_proof_exercised(run, fence))
+        if (!self_proof_exercised(run, &backend->fences[i]))
             continue;
         struct fence_pair *pair = &run->pairs[run->pair_count++];
         *pair = (struct fence_pair){ .fence = i, .with = PHASE_FENCED, .without = result++ };
+        if (backend->fences[i].masked_by != 0)
+            pair->with = result++;
+    }
+    return result;
+}
+
+bool self_proof_run(struct run *run, const struct phase_options *common, struct error *error)
+{
+    struct phase_job jobs[2 * FENCES_MAX];
+    size_t count = 0;
+    self_proof_pairs(run);
+    for (size_t i = 0; i < run->pair_count; i++) {
+        const struct fence_pair *pair = &run->pairs[i];
+        const struct fence *fence = &run->options.backend->fences[pair->fence];
         add_job(run, common, fence, false, pair->without, &jobs[count++]);
-        if (fence->masked_by == 0)
-            continue;
-        pair->with = result++;
-        add_job(run, common, fence, true, pair->with, &jobs[count++]);
+        if (pair->with != PHASE_FENCED)
+            add_job(run, common, fence, true, pair->with, &jobs[count++]);
     }
     for (size_t done = 0; done < count; done += PHASES_AT_ONCE) {
         size_t now = count - done < PHASES_AT_ONCE ? count - done : PHASES_AT_ONCE;
@@ -61,7 +72,8 @@ bool self_proof_run(struct run *run, const struct phase_options *common, struct 
 }
 
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
- * without it. The others must stay blocked without it; where masking fences were left out as well, that says nothing. */
+ * without it. The others must stay blocked without it; where masking fences were left out as well, that says
+ * nothing. */
 static void expect(const struct run *run, struct fence_pair *pair, bool with, uint16_t seq, enum principal principal)
 {
     const struct fence *fence = &run->options.backend->fences[pair->fence];

@@ -1,6 +1,7 @@
 /*
- * Is each fence what keeps its vectors in? Fences overlap, so one is proved by a pair of runs, both without the fences that
- * mask it: with the fence itself its vectors must be blocked, without it they must escape, all of them and nothing else.
+ * Is each fence what keeps its vectors in? Fences overlap, so one is proved by a pair of runs, both without the fences
+ * that mask it: with the fence itself its vectors must be blocked, without it they must escape, all of them and nothing
+ * else.
  */
 #ifndef GATES_SELF_PROOF_H
 #define GATES_SELF_PROOF_H
@@ -22,7 +23,11 @@ struct fence_pair {
     char reason[200];          /* what is wrong, where it isn't proved; else "" */
 };
 
-/* Makes the pairs of all fences that have a planned vector. `common`: what every phase of the run has in common. */
+/* Fills run->pairs: one for each fence that a planned vector exercises, with the indices of its runs, which follow from
+ * plan and backend alone. Returns how many phase results there are then, PHASES and these. */
+size_t self_proof_pairs(struct run *run);
+
+/* Makes the runs of all pairs. `common`: what every phase of the run has in common. */
 bool self_proof_run(struct run *run, const struct phase_options *common, struct error *error);
 
 /* Fills proved, escaped and reason of every pair. */

@@ -37,10 +37,15 @@ bool namespaces_become(enum principal principal, int user_namespace, struct erro
 /* Puts the calling process into a user namespace of its own whose one id, 65534, is the process's own on the outside. */
 bool namespaces_become_only_user(struct error *error);
 
-/* What forbids user namespaces here, if anything: fills `error` (ERROR_HOST) with the exact remedy and
- * returns false. Looks at user.max_user_namespaces, kernel.unprivileged_userns_clone,
- * kernel.apparmor_restrict_unprivileged_userns, then tries one with all namespaces that a bottle needs.
- * `proc` is "/proc" (a test gives another directory for the settings). */
+/* What forbids user namespaces here, if anything: fills `error` (ERROR_HOST) with the exact remedy and returns false. Looks
+ * at the settings, then tries one. `proc` is "/proc" (a test gives another directory for the settings). */
 bool namespaces_preflight(const char *proc, struct error *error);
+
+/* The same in parts, for who wants to know all that forbids it: each of the settings (user.max_user_namespaces,
+ * kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, the limits on other namespaces), whose
+ * name is written to `name`; and a try with all namespaces that a bottle needs. */
+size_t namespaces_settings(void);
+bool namespaces_setting(const char *proc, size_t index, char name[64], struct error *error);
+bool namespaces_try(struct error *error);
 
 #endif

@@ -14,6 +14,27 @@
 #include "capabilities.h"
 #include "support/process.h"
 
+/* One row a setting that can forbid it; `forbids` is the value that does. */
+static const struct {
+    const char *file; /* below /proc/sys; with dots for the slash it is the name that sysctl takes */
+    long forbids;
+    bool binds_root;
+    const char *what, *remedy;
+} settings[] = {
+    { "user/max_user_namespaces", 0, true, "user namespaces are off here", "=15000" },
+    { "kernel/unprivileged_userns_clone", 0, false, "user namespaces are off for ordinary users", "=1" },
+    { "kernel/apparmor_restrict_unprivileged_userns", 1, false, "AppArmor keeps user namespaces from ordinary users",
+      "=0, or give this program a profile with \"userns,\"" },
+    { "user/max_net_namespaces", 0, true, "network namespaces are off here", "=15000" },
+    { "user/max_mnt_namespaces", 0, true, "mount namespaces are off here", "=15000" },
+    { "user/max_pid_namespaces", 0, true, "PID namespaces are off here", "=15000" },
+    { "user/max_ipc_namespaces", 0, true, "IPC namespaces are off here", "=15000" },
+    { "user/max_uts_namespaces", 0, true, "UTS namespaces are off here", "=15000" },
+    { "user/max_cgroup_namespaces", 0, true, "cgroup namespaces are off here", "=15000" },
+    { "user/max_time_namespaces", 0, true, "time namespaces are off here", "=15000" },
+};
+enum { SETTINGS = sizeof settings / sizeof *settings, APPARMOR = 2 };
+
 /* The number in a settings file, or -1 where this kernel doesn't have it. */
 static long setting(const char *proc, const char *name)
 {
@@ -32,7 +53,7 @@ static bool has_profile(const char *proc)
     return *label != '\0' && strncmp(label, "unconfined", 10) != 0;
 }
 
-static bool try_namespaces(struct error *error)
+bool namespaces_try(struct error *error)
 {
     int flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
     pid_t child = namespaces_fork(flags, error);
@@ -48,22 +69,33 @@ static bool try_namespaces(struct error *error)
     return mapped;
 }
 
+static void setting_name(size_t index, char text[64])
+{
+    snprintf(text, 64, "%s", settings[index].file);
+    *strchr(text, '/') = '.';
+}
+
+bool namespaces_setting(const char *proc, size_t index, char name[64], struct error *error)
+{
+    setting_name(index, name);
+    bool exempt = !settings[index].binds_root && capabilities_have(CAP_SYS_ADMIN);
+    if (exempt || setting(proc, settings[index].file) != settings[index].forbids ||
+        (index == APPARMOR && has_profile(proc)))
+        return true;
+    return error_set(error, ERROR_HOST, "%s (%s is %ld): sudo sysctl -w %s%s", settings[index].what, name,
+                     settings[index].forbids, name, settings[index].remedy);
+}
+
+size_t namespaces_settings(void)
+{
+    return SETTINGS;
+}
+
 bool namespaces_preflight(const char *proc, struct error *error)
 {
-    bool privileged = capabilities_have(CAP_SYS_ADMIN);
-    if (setting(proc, "user/max_user_namespaces") == 0)
-        return error_set(error, ERROR_HOST,
-                         "user namespaces are off here (user.max_user_namespaces is 0): sudo sysctl -w "
-                         "user.max_user_namespaces=15000");
-    if (!privileged && setting(proc, "kernel/unprivileged_userns_clone") == 0)
-        return error_set(
-            error, ERROR_HOST,
-            "user namespaces are off for ordinary users (kernel.unprivileged_userns_clone is 0): sudo sysctl -w "
-            "kernel.unprivileged_userns_clone=1");
-    if (!privileged && setting(proc, "kernel/apparmor_restrict_unprivileged_userns") == 1 && !has_profile(proc))
-        return error_set(
-            error, ERROR_HOST,
-            "AppArmor keeps user namespaces from ordinary users: sudo sysctl -w "
-            "kernel.apparmor_restrict_unprivileged_userns=0, or give this program a profile with \"userns,\"");
-    return try_namespaces(error);
+    char name[64];
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (!namespaces_setting(proc, i, name, error))
+            return false;
+    return namespaces_try(error);
 }

@@ -34,13 +34,28 @@ void terminal_relay_resize(struct terminal_relay *relay)
         ioctl(relay->master, TIOCSWINSZ, &size);
 }
 
+/* The same terminal, opened a second time; -1 where that can't be done. After su, sudo -u or setpriv a terminal is still
+ * another user's; then only /dev/tty leads to it, which everybody may open. */
+static int open_again(int terminal)
+{
+    const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    char path[32];
+    unsigned wanted, found;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", terminal);
+    cleanup_close int opened = open(path, flags);
+    if (opened >= 0)
+        return take_fd(&opened);
+    opened = open("/dev/tty", flags);
+    bool same = opened >= 0 && ioctl(terminal, TIOCGDEV, &wanted) == 0 && ioctl(opened, TIOCGDEV, &found) == 0 &&
+                wanted == found;
+    return same ? take_fd(&opened) : -1;
+}
+
 bool terminal_relay_open(struct terminal_relay *relay, int master, struct error *error)
 {
-    char path[32];
     relay->master = master;
     relay->output = isatty(1) == 1 ? 1 : isatty(2) == 1 ? 2 : 0;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", relay->output);
-    relay->opened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    relay->opened = open_again(relay->output);
     if (relay->opened >= 0)
         relay->output = relay->opened;
     if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) != 0)

@@ -61,6 +61,7 @@ static bool target_fits(enum mechanism mechanism, const char *text, size_t size,
         return address.kind == ADDRESS_INHERITED && port == 0;
     case TRANSPORT_TCP:
     case TRANSPORT_UDP:
+    case TRANSPORT_UDPLITE:
         if (mechanism == MECHANISM_SWEEP_TCP || mechanism == MECHANISM_SWEEP_UDP)
             return ip && address.scope[0] == '\0' && port != 0;
         if (mechanism == MECHANISM_UDP_BROADCAST && address.family != AF_INET)

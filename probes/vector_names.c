@@ -33,16 +33,17 @@ static const struct {
     [MECHANISM_VSOCK] = { "vsock", TRANSPORT_VSOCK },
     [MECHANISM_SWEEP_TCP] = { "sweep-tcp", TRANSPORT_TCP },
     [MECHANISM_SWEEP_UDP] = { "sweep-udp", TRANSPORT_UDP },
+    [MECHANISM_UDPLITE] = { "udplite", TRANSPORT_UDPLITE },
 };
 
-static const char *const transport_words[TRANSPORTS] = {
-    [TRANSPORT_TCP] = "tcp",
-    [TRANSPORT_UDP] = "udp",
-    [TRANSPORT_ICMP] = "icmp",
-    [TRANSPORT_UNIX] = "unix",
-    [TRANSPORT_GROUP] = "group",
-    [TRANSPORT_VSOCK] = "vsock",
-    [TRANSPORT_DESCRIPTOR] = "descriptor",
+static const struct {
+    const char *name;
+    bool has_ports;
+} transport_words[TRANSPORTS] = {
+    [TRANSPORT_TCP] = { "tcp", true },         [TRANSPORT_UDP] = { "udp", true },
+    [TRANSPORT_UDPLITE] = { "udplite", true }, [TRANSPORT_ICMP] = { "icmp", false },
+    [TRANSPORT_UNIX] = { "unix", false },      [TRANSPORT_GROUP] = { "group", false },
+    [TRANSPORT_VSOCK] = { "vsock", false },    [TRANSPORT_DESCRIPTOR] = { "descriptor", false },
 };
 
 static const char *const family_words[FAMILIES] = {
@@ -52,7 +53,7 @@ static const char *const family_words[FAMILIES] = {
 
 static const char *const witness_words[WITNESS_KINDS] = {
     "capture",   "tcp", "udp",        "dns-udp", "dns-tcp", "icmp",    "unix-abstract",
-    "unix-path", "syn", "descriptor", "vsock",   "peer",    "sockets",
+    "unix-path", "syn", "descriptor", "vsock",   "peer",    "sockets", "host",
 };
 
 const char *mechanism_name(enum mechanism mechanism)
@@ -78,7 +79,12 @@ enum transport mechanism_transport(enum mechanism mechanism)
 
 const char *transport_name(enum transport transport)
 {
-    return (unsigned)transport < TRANSPORTS ? transport_words[transport] : "?";
+    return (unsigned)transport < TRANSPORTS ? transport_words[transport].name : "?";
+}
+
+bool transport_has_ports(enum transport transport)
+{
+    return (unsigned)transport < TRANSPORTS && transport_words[transport].has_ports;
 }
 
 const char *vector_family_name(enum vector_family family)

@@ -36,6 +36,7 @@ enum mechanism {
     MECHANISM_VSOCK,          /* stream to a context and port (vsock(7)) */
     MECHANISM_SWEEP_TCP,      /* connects to many ports of one address; the plan's port is how many */
     MECHANISM_SWEEP_UDP,
+    MECHANISM_UDPLITE, /* as UDP, by UDP-Lite: IP protocol 136 (RFC 3828) */
     MECHANISMS
 };
 const char *mechanism_name(enum mechanism mechanism); /* "tcp", "udp", "udp-sendto", "dns-udp", ... */
@@ -45,6 +46,7 @@ bool mechanism_find(const char *name, enum mechanism *mechanism);
 enum transport {
     TRANSPORT_TCP,
     TRANSPORT_UDP,
+    TRANSPORT_UDPLITE,
     TRANSPORT_ICMP,
     TRANSPORT_UNIX,
     TRANSPORT_GROUP,
@@ -53,6 +55,7 @@ enum transport {
     TRANSPORTS
 };
 const char *transport_name(enum transport transport); /* "tcp", "udp", "icmp", "unix", "group", ... */
+bool transport_has_ports(enum transport transport);   /* is the port a part of the destination? */
 enum transport mechanism_transport(enum mechanism mechanism);
 
 enum vector_family { FAMILY_LOOPBACK, FAMILY_LAN, FAMILY_METADATA, FAMILY_DNS, FAMILY_TRANSPORT, FAMILY_IPC, FAMILIES };
@@ -73,8 +76,9 @@ enum witness_kind {
     WITNESS_VSOCK = 1 << 10,
     WITNESS_PEER = 1 << 11,    /* a probe that listens in a second bottle */
     WITNESS_SOCKETS = 1 << 12, /* the host's table of sockets */
+    WITNESS_HOST = 1 << 13,    /* what the host's firewall let in by another interface than lo and its LAN's */
 };
-#define WITNESS_KINDS 13
+#define WITNESS_KINDS 14
 const char *witness_kind_name(enum witness_kind kind); /* "capture", "tcp", "udp", "dns-udp", ... */
 
 /* What a host or bottle must have for a row to mean anything; what lacks is "not proved here". */

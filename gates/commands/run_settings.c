@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend_option.h"
+#include "vector_option.h"
+
 static bool take_backend(void *settings, const char *argument, struct error *error)
 {
     (void)error;
@@ -19,17 +22,20 @@ static bool take_site(void *settings, const char *argument, struct error *error)
     return true;
 }
 
+static const char *site_at(size_t index)
+{
+    return index == 0 ? "sealed" : NULL;
+}
+
 static bool take_one_vector(void *settings, const char *piece, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
-    uint16_t id = vector_parse_id(piece);
-    if (id == 0)
-        return error_set(error, ERROR_USAGE, "\"%.40s\" is no vector id; one looks like BG-049", piece);
-    if (vector_find(id) == NULL)
-        return error_set(error, ERROR_USAGE, "there is no vector %s in this version", piece);
+    const struct vector *vector = vector_option_find(piece, error);
+    if (vector == NULL)
+        return false;
     if (options->vector_count == VECTORS_ASKED_MAX)
         return error_set(error, ERROR_USAGE, "--vector takes at most %d ids", VECTORS_ASKED_MAX);
-    options->vectors[options->vector_count++] = id;
+    options->vectors[options->vector_count++] = vector->id;
     return true;
 }
 
@@ -99,12 +105,36 @@ static bool take_mutant(void *settings, const char *argument, struct error *erro
     return true;
 }
 
+static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index), const void *of)
+{
+    size_t used = 0;
+    const char *name;
+    text[0] = '\0';
+    for (size_t i = 0; (name = name_at(of, i)) != NULL && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
+}
+
+static const char *format_name_at(const void *of, size_t index)
+{
+    (void)of;
+    return index < report_format_count ? report_formats[index].name : NULL;
+}
+
 static bool take_format(void *settings, const char *argument, struct error *error)
 {
+    char known[128];
     const struct report_format *format = report_find(argument);
+    list_names(known, sizeof known, format_name_at, NULL);
     if (format == NULL)
-        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: pretty, json", argument);
+        return error_set(error, ERROR_USAGE, "there is no format \"%.40s\"; there are: %s", argument, known);
     ((struct run_settings *)settings)->format = format;
+    return true;
+}
+
+static bool take_report(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct run_settings *)settings)->report = argument;
     return true;
 }
 
@@ -129,52 +159,93 @@ static bool take_quiet(void *settings, const char *argument, struct error *error
     return true;
 }
 
+static const char *principal_at(size_t index)
+{
+    return index < PRINCIPALS ? principal_name((enum principal)index) : NULL;
+}
+
+/* Of all backends; a shell doesn't know yet which one will be meant. */
+static const char *mutant_at(size_t index)
+{
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; index -= backend->fence_count, i++)
+        if (index < backend->fence_count)
+            return backend->fences[index].name;
+    return NULL;
+}
+
+static const char *format_at(size_t index)
+{
+    return index < report_format_count ? report_formats[index].name : NULL;
+}
+
 const struct command_option run_option_table[RUN_OPTIONS] = {
-    { "backend", 0, "NAME", "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)", take_backend },
-    { "site", 0, "KIND", "the network world around the bottle: sealed (default)", take_site },
-    { "vector", 0, "ID[,ID...]", "only these ways out (default: the core profile)", take_vectors },
-    { "as", 0, "WHO[,WHO]", "who tries inside: user, root (default: both)", take_principals },
-    { "timeout", 0, "TIME", "for all attempts of one principal, like 2s or 500ms (default: 2s)", take_timeout },
-    { "sweep", 0, "all|sample|off", "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
-      take_sweep },
-    { "self-proof", 0, "open|each|off",
-      "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
-      "never a PASS",
-      take_self_proof },
-    { "mutant", 0, "FENCE", "leave this fence out, and those that mask it: the gate must notice", take_mutant },
-    { "format", 0, "pretty|json", "what goes to standard output (default: pretty)", take_format },
-    { "keep", 0, NULL, "keep the run's evidence, and say where", take_keep },
-    { "verbose", 'v', NULL, "show every attempt with its evidence", take_verbose },
-    { "quiet", 'q', NULL, "show the verdict only", take_quiet },
+    { .name = "backend",
+      .argument = "NAME",
+      .help = "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
+      .take = take_backend,
+      .word_at = backend_option_name_at },
+    { .name = "site",
+      .argument = "KIND",
+      .help = "the network world around the bottle: sealed (default)",
+      .take = take_site,
+      .word_at = site_at },
+    { .name = "vector",
+      .argument = "ID[,ID...]",
+      .help = "only these ways out (default: the core profile); bottle-gate vectors lists them",
+      .take = take_vectors,
+      .word_at = vector_option_id_at,
+      .list = true },
+    { .name = "as",
+      .argument = "WHO[,WHO]",
+      .help = "who tries inside: user, root (default: both)",
+      .take = take_principals,
+      .word_at = principal_at,
+      .list = true },
+    { .name = "timeout",
+      .argument = "TIME",
+      .help = "for all attempts of one principal, like 2s or 500ms (default: 2s)",
+      .take = take_timeout },
+    { .name = "sweep",
+      .argument = "all|sample|off",
+      .help = "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
+      .take = take_sweep },
+    { .name = "self-proof",
+      .argument = "open|each|off",
+      .help =
+          "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
+          "never a PASS",
+      .take = take_self_proof },
+    { .name = "mutant",
+      .argument = "FENCE",
+      .help = "leave this fence out, and those that mask it: the gate must notice; bottle backends native lists them",
+      .take = take_mutant,
+      .word_at = mutant_at },
+    { .name = "format",
+      .argument = "NAME",
+      .help = "what goes to standard output: pretty (default), json, tap, junit, markdown",
+      .take = take_format,
+      .word_at = format_at },
+    { .name = "report",
+      .argument = "DIR",
+      .help = "write the report in all formats, and the evidence, to this directory",
+      .take = take_report,
+      .kind = WORD_DIRECTORY },
+    { .name = "keep", .help = "keep the run's evidence, and say where", .take = take_keep },
+    { .name = "verbose", .letter = 'v', .help = "show every attempt with its evidence", .take = take_verbose },
+    { .name = "quiet", .letter = 'q', .help = "show the verdict only", .take = take_quiet },
 };
 
 void run_settings_defaults(struct run_settings *settings)
 {
-    const char *environment = getenv("BOT_BOTTLE_BACKEND");
     *settings = (struct run_settings){
         .options = { .principals = { true, true },
                      .deadline_milliseconds = 2000,
                      .self_proof = SELF_PROOF_OPEN,
                      .mutant = -1 },
-        .backend_name = environment != NULL && environment[0] != '\0' ? environment : "native",
+        .backend_name = backend_option_default(),
         .format = report_find("pretty"),
     };
-}
-
-static void list_names(char *text, size_t size, const char *(*name_at)(const void *of, size_t index), const void *of)
-{
-    size_t used = 0;
-    const char *name;
-    text[0] = '\0';
-    for (size_t i = 0; (name = name_at(of, i)) != NULL && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", name);
-}
-
-static const char *backend_name_at(const void *of, size_t index)
-{
-    (void)of;
-    const struct backend *backend = backend_at(index);
-    return backend != NULL ? backend->name : NULL;
 }
 
 static const char *fence_name_at(const void *of, size_t index)
@@ -187,12 +258,9 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
 {
     char known[256];
     struct run_options *options = &settings->options;
-    options->backend = backend_find(settings->backend_name);
-    if (options->backend == NULL) {
-        list_names(known, sizeof known, backend_name_at, NULL);
-        return error_set(error, ERROR_USAGE, "there is no backend \"%.40s\" in this version; there are: %s",
-                         settings->backend_name, known);
-    }
+    options->backend = backend_option_find(settings->backend_name, error);
+    if (options->backend == NULL)
+        return false;
     if (settings->mutant_name != NULL) {
         options->mutant = backend_find_fence(options->backend, settings->mutant_name);
         list_names(known, sizeof known, fence_name_at, options->backend);

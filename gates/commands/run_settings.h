@@ -11,10 +11,11 @@ struct run_settings {
     const char *backend_name,
         *mutant_name; /* resolved after all options are known: --backend may come after --mutant */
     const struct report_format *format;
+    const char *report; /* the directory of --report, or NULL */
     bool keep, verbose, quiet;
 };
 
-#define RUN_OPTIONS 12
+#define RUN_OPTIONS 13
 extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */

@@ -76,14 +76,23 @@ static bool take_fault(void *settings, const char *argument, struct error *error
            error_set(error, ERROR_USAGE, "there is no fault \"%.40s\"; see bottle-gate selftest --list", argument);
 }
 
+static const char *fault_name_at(size_t index)
+{
+    const struct fault *fault = fault_at(index);
+    return fault != NULL ? fault->name : NULL;
+}
+
 static const struct command_option options[] = {
-    { "fault", 0, "NAME", "only this one", take_fault },
-    { "list", 0, NULL, "tell which faults there are, and make none", take_list },
-    { "jobs", 0, "N", "faults made side by side (default: two a processor)", take_jobs },
-    { "json", 0, NULL, "for machines", take_json },
-    { "markdown", 0, NULL, "the list as a table for a document", take_markdown },
-    { "verbose", 'v', NULL, "show what each run said", take_verbose },
-    { "quiet", 'q', NULL, "show only what went wrong", take_quiet },
+    { .name = "fault", .argument = "NAME", .help = "only this one", .take = take_fault, .word_at = fault_name_at },
+    { .name = "list", .help = "tell which faults there are, and make none", .take = take_list },
+    { .name = "jobs",
+      .argument = "N",
+      .help = "faults made side by side (default: two a processor)",
+      .take = take_jobs },
+    { .name = "json", .help = "for machines", .take = take_json },
+    { .name = "markdown", .help = "the list as a table for a document", .take = take_markdown },
+    { .name = "verbose", .letter = 'v', .help = "show what each run said", .take = take_verbose },
+    { .name = "quiet", .letter = 'q', .help = "show only what went wrong", .take = take_quiet },
 };
 
 struct making {
@@ -144,7 +153,7 @@ static int make_faults(const struct selftest_settings *settings, struct error *e
     if (makings == NULL || outcomes == MAP_FAILED) {
         free(makings);
         error_set(error, ERROR_SYSTEM, "out of memory for the selftest");
-        return command_fail(error);
+        return -1;
     }
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned jobs = settings->jobs > 0                            ? settings->jobs
@@ -156,32 +165,44 @@ static int make_faults(const struct selftest_settings *settings, struct error *e
     bool good = selftest_end(&output);
     munmap(outcomes, size);
     free(makings);
-    return !made ? command_fail(error) : good ? EXIT_PASS : EXIT_BROKEN;
+    return !made ? -1 : good ? EXIT_PASS : EXIT_BROKEN;
 }
 
-static int selftest_command(int argc, char **argv)
+static int selftest_command(int argc, char **argv, struct error *error)
 {
     struct selftest_settings settings = { 0 };
-    struct error error = { 0 };
     bool helped;
-    if (!command_parse(&command_selftest, argc, argv, &settings, &helped, &error))
-        return command_fail(&error);
+    if (!command_parse(&command_selftest, argc, argv, &settings, &helped, error))
+        return -1;
     if (helped)
         return EXIT_PASS;
     if (settings.list)
         return selftest_list(&settings.style) ? EXIT_PASS : EXIT_BROKEN;
-    if (settings.style.markdown)
-        error_set(&error, ERROR_USAGE, "--markdown goes with --list");
-    if (error.code != ERROR_NONE || !preflight(&native_backend, &error))
-        return command_fail(&error);
-    return make_faults(&settings, &error);
+    if (settings.style.markdown) {
+        error_set(error, ERROR_USAGE, "--markdown goes with --list");
+        return -1;
+    }
+    return preflight(&native_backend, error) ? make_faults(&settings, error) : -1;
 }
 
+static const struct text_row statuses[] = {
+    { "0", "every fault ended as it must" },
+    { "3", "one did not" },
+    { "4", "usage, or this host lacks something" },
+    { NULL, NULL },
+};
+
 const struct command command_selftest = {
+    .program = "bottle-gate",
     .name = "selftest",
-    .summary = "Breaks the gate itself, one fault at a time: none may end in PASS, nothing may be left behind.",
-    .details = "Exit status: 0 every fault ended as it must, 3 one did not, 4 usage or preflight.",
+    .summary = "break the gate itself, one fault at a time: none may end in PASS",
+    .description =
+        "Breaks the gate itself, one fault at a time, in otherwise real runs: none may end in PASS, each must end "
+        "as a sound gate must, and nothing may be left behind. The first line is a run without a fault.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
+    .statuses = statuses,
+    .environment = gate_environment,
+    .see_also = "bottle-gate-run(1)",
     .run = selftest_command,
 };

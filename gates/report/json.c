@@ -1,39 +1,26 @@
 /* report.json, schema bottle-gate/report/1 (DESIGN 9): additions are allowed, renames are not. Built with
  * cJSON, so that whatever a bottle wrote is quoted by somebody who does nothing else. */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../../launcher/support/cleanup.h"
+#include "json_fields.h"
 #include "report.h"
 
 static void add_time(cJSON *object, const char *name, const struct timespec *time)
 {
-    struct tm utc;
-    char text[40];
-    gmtime_r(&time->tv_sec, &utc);
-    size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + used, sizeof text - used, ".%03ldZ", time->tv_nsec / 1000000);
-    cJSON_AddStringToObject(object, name, text);
-}
-
-static void add_text_or_null(cJSON *object, const char *name, const char *text)
-{
-    if (text == NULL)
-        cJSON_AddNullToObject(object, name);
-    else
-        cJSON_AddStringToObject(object, name, text);
+    char text[REPORT_TIME_TEXT];
+    json_add_text(object, name, report_time(time, text));
 }
 
 static void add_hit(const struct hit *hit, void *context)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "witness", witness_kind_name(hit->kind));
-    cJSON_AddStringToObject(object, "at", hit->at);
-    cJSON_AddStringToObject(object, "point", hit->point);
-    cJSON_AddStringToObject(object, "peer", hit->peer);
-    cJSON_AddStringToObject(object, "by", hit->by_tuple ? "tuple" : "nonce");
+    json_add_text(object, "witness", witness_kind_name(hit->kind));
+    json_add_text(object, "at", hit->at);
+    json_add_text(object, "point", hit->point);
+    json_add_text(object, "peer", hit->peer);
+    json_add_text(object, "by", hit->by_tuple ? "tuple" : "nonce");
     cJSON_AddNumberToObject(object, "microseconds", (double)hit->microseconds);
     cJSON_AddItemToArray(context, object);
 }
@@ -52,8 +39,8 @@ static cJSON *controls_of(const struct evidence *evidence)
     cJSON_AddBoolToObject(controls, "witness_after", evidence->witness_after);
     cJSON_AddBoolToObject(controls, "door_before", evidence->door_before);
     cJSON_AddBoolToObject(controls, "door_after", evidence->door_after);
-    cJSON_AddStringToObject(controls, "bare", sighting_name(evidence->bare));
-    cJSON_AddStringToObject(controls, "open", sighting_name(evidence->open));
+    json_add_text(controls, "bare", sighting_name(evidence->bare));
+    json_add_text(controls, "open", sighting_name(evidence->open));
     return controls;
 }
 
@@ -64,22 +51,22 @@ static cJSON *attempt_of(const struct run *run, const struct run_attempt_result 
     vector_format_id(vector->id, id);
     report_target(run, attempt, target, sizeof target);
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "id", id);
-    cJSON_AddStringToObject(object, "target", target);
-    cJSON_AddStringToObject(object, "title", vector->title);
-    cJSON_AddStringToObject(object, "family", vector_family_name(vector->family));
-    cJSON_AddStringToObject(object, "principal", principal_name(attempt->principal));
-    cJSON_AddStringToObject(object, "verdict", verdict_name(attempt->judgement.verdict));
-    add_text_or_null(object, "how", how_name(attempt->judgement.how));
-    cJSON_AddStringToObject(object, "reason", judge_reason_text(attempt->judgement.reason));
-    cJSON_AddStringToObject(object, "remedy", vector->remedy);
+    json_add_text(object, "id", id);
+    json_add_text(object, "target", target);
+    json_add_text(object, "title", vector->title);
+    json_add_text(object, "family", vector_family_name(vector->family));
+    json_add_text(object, "principal", principal_name(attempt->principal));
+    json_add_text(object, "verdict", verdict_name(attempt->judgement.verdict));
+    json_add_text_or_null(object, "how", how_name(attempt->judgement.how));
+    json_add_text(object, "reason", judge_reason_text(attempt->judgement.reason));
+    json_add_text(object, "remedy", vector->remedy);
     const struct record_did *did = report_record(run, attempt);
     if (did == NULL) {
         cJSON_AddNullToObject(object, "probe");
     } else {
         cJSON *probe = cJSON_AddObjectToObject(object, "probe");
-        cJSON_AddStringToObject(probe, "stage", stage_name(did->stage));
-        add_text_or_null(probe, "errno", did->error[0] == '\0' ? NULL : did->error);
+        json_add_text(probe, "stage", stage_name(did->stage));
+        json_add_text_or_null(probe, "errno", did->error[0] == '\0' ? NULL : did->error);
         cJSON_AddNumberToObject(probe, "sent", did->sent);
         cJSON_AddNumberToObject(probe, "received", did->received);
         cJSON_AddNumberToObject(probe, "microseconds", (double)did->microseconds);
@@ -91,7 +78,7 @@ static cJSON *attempt_of(const struct run *run, const struct run_attempt_result 
         cJSON *sweep = cJSON_AddObjectToObject(object, "ports");
         cJSON_AddNumberToObject(sweep, "heard", swept->count);
         cJSON_AddNumberToObject(sweep, "first", swept->first);
-        cJSON_AddStringToObject(sweep, "ranges", ports);
+        json_add_text(sweep, "ranges", ports);
     }
     cJSON_AddItemToObject(object, "controls", controls_of(&attempt->evidence));
     return object;
@@ -101,13 +88,13 @@ static void add_backend(cJSON *report, const struct run *run)
 {
     const struct fingerprint *fingerprint = &run->phases[PHASE_FENCED].fingerprint;
     cJSON *backend = cJSON_AddObjectToObject(report, "backend");
-    cJSON_AddStringToObject(backend, "name", run->options.backend->name);
-    cJSON_AddStringToObject(backend, "engine", fingerprint->engine);
-    cJSON_AddStringToObject(backend, "version", fingerprint->version);
+    json_add_text(backend, "name", run->options.backend->name);
+    json_add_text(backend, "engine", fingerprint->engine);
+    json_add_text(backend, "version", fingerprint->version);
     cJSON *details = cJSON_AddObjectToObject(backend, "details");
-    cJSON_AddStringToObject(details, "kernel", fingerprint->kernel);
-    cJSON_AddStringToObject(details, "boot_id", fingerprint->boot_id);
-    cJSON_AddStringToObject(details, "fingerprint", fingerprint->details);
+    json_add_text(details, "kernel", fingerprint->kernel);
+    json_add_text(details, "boot_id", fingerprint->boot_id);
+    json_add_text(details, "fingerprint", fingerprint->details);
     cJSON_AddNumberToObject(details, "drain_milliseconds", run->options.backend->drain_milliseconds);
 }
 
@@ -118,8 +105,8 @@ static void add_not_proved(cJSON *report, const struct run *run)
         char id[8];
         vector_format_id(run->plan.not_proved[i].vector, id);
         cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "id", id);
-        cJSON_AddStringToObject(entry, "reason", run->plan.not_proved[i].reason);
+        json_add_text(entry, "id", id);
+        json_add_text(entry, "reason", run->plan.not_proved[i].reason);
         cJSON_AddItemToArray(list, entry);
     }
 }
@@ -127,14 +114,14 @@ static void add_not_proved(cJSON *report, const struct run *run)
 static cJSON *mutant_of(const char *fence, const struct run *run, const struct fence_pair *pair)
 {
     cJSON *mutant = cJSON_CreateObject();
-    cJSON_AddStringToObject(mutant, "fence", fence);
+    json_add_text(mutant, "fence", fence);
     if (pair == NULL)
         return mutant;
     const struct fence *row = &run->options.backend->fences[pair->fence];
     cJSON_AddBoolToObject(mutant, "proved", pair->proved);
     cJSON_AddNumberToObject(mutant, "escaped", pair->escaped);
     cJSON_AddNumberToObject(mutant, "planned", pair->planned);
-    cJSON_AddStringToObject(mutant, "reason", pair->reason);
+    json_add_text(mutant, "reason", pair->reason);
     cJSON *list = cJSON_AddArrayToObject(mutant, "vectors");
     for (const uint16_t *id = row->vectors; *id != 0; id++) {
         char text[8];
@@ -150,7 +137,7 @@ static void add_self_proof(cJSON *report, const struct run *run)
     static const char *const modes[] = { "off", "open", "each" };
     const struct backend *backend = run->options.backend;
     cJSON *proof = cJSON_AddObjectToObject(report, "self_proof");
-    cJSON_AddStringToObject(proof, "mode", modes[run->options.self_proof]);
+    json_add_text(proof, "mode", modes[run->options.self_proof]);
     cJSON *mutants = cJSON_AddArrayToObject(proof, "mutants");
     if (run->options.mutant >= 0)
         cJSON_AddItemToArray(mutants, mutant_of(backend->fences[run->options.mutant].name, run, NULL));
@@ -182,18 +169,18 @@ static cJSON *report_of(const struct run *run)
 {
     static const char *const count_names[VERDICTS] = { "blocked", "escaped", "inconclusive", "broken" };
     cJSON *report = cJSON_CreateObject();
-    cJSON_AddStringToObject(report, "schema", "bottle-gate/report/1");
-    cJSON_AddStringToObject(report, "run", run->plan.run);
+    json_add_text(report, "schema", "bottle-gate/report/1");
+    json_add_text(report, "run", run->plan.run);
     add_time(report, "started", &run->started);
     add_time(report, "finished", &run->finished);
     cJSON *tool = cJSON_AddObjectToObject(report, "tool");
-    cJSON_AddStringToObject(tool, "name", "bottle-gate");
-    cJSON_AddStringToObject(tool, "version", BOTTLE_VERSION);
+    json_add_text(tool, "name", "bottle-gate");
+    json_add_text(tool, "version", BOTTLE_VERSION);
     add_backend(report, run);
-    cJSON_AddStringToObject(report, "site", "sealed");
-    cJSON_AddStringToObject(report, "profile", run->options.vector_count == 0 ? "core" : "selected");
-    cJSON_AddStringToObject(report, "verdict", run_verdict_name(run->verdict));
-    cJSON_AddStringToObject(report, "reason", run->reason);
+    json_add_text(report, "site", "sealed");
+    json_add_text(report, "profile", run->options.vector_count == 0 ? "core" : "selected");
+    json_add_text(report, "verdict", run_verdict_name(run->verdict));
+    json_add_text(report, "reason", run->reason);
     cJSON_AddNumberToObject(report, "exit", run_verdict_exit(run->verdict));
     cJSON *counts = cJSON_AddObjectToObject(report, "counts");
     for (int verdict = 0; verdict < VERDICTS; verdict++)
@@ -205,14 +192,14 @@ static cJSON *report_of(const struct run *run)
     add_self_proof(report, run);
     add_principals(report, run);
     cJSON *host = cJSON_AddObjectToObject(report, "host");
-    cJSON_AddStringToObject(host, "kernel", run->kernel);
-    cJSON_AddStringToObject(host, "arch", run->arch);
+    json_add_text(host, "kernel", run->kernel);
+    json_add_text(host, "arch", run->arch);
     const struct phase_result *fenced = &run->phases[PHASE_FENCED];
     cJSON *milliseconds = cJSON_AddObjectToObject(report, "milliseconds");
     cJSON_AddNumberToObject(milliseconds, "total", (double)run->milliseconds);
     cJSON_AddNumberToObject(milliseconds, "boot", (double)fenced->microseconds_boot / 1000);
     cJSON_AddNumberToObject(milliseconds, "attempts", (double)fenced->microseconds_attempts / 1000);
-    cJSON_AddStringToObject(report, "caveat", report_caveat);
+    json_add_text(report, "caveat", report_caveat);
     return report;
 }
 
@@ -222,5 +209,5 @@ bool report_json(const struct run *run, const struct report_style *style, FILE *
     cJSON *report = report_of(run);
     cleanup_free char *text = report == NULL ? NULL : cJSON_Print(report);
     cJSON_Delete(report);
-    return text != NULL && fprintf(stream, "%s\n", text) > 0 && fflush(stream) == 0;
+    return text != NULL && fprintf(stream, "%s\n", text) > 0 && fflush(stream) == 0 && !ferror(stream);
 }

@@ -34,14 +34,11 @@ static void print_table(const struct run *run, const struct report_style *style,
     fprintf(stream, "  %s%-11s %8s %8s %8s %13s %7s%s\n", paint(style, BOLD), "family", "attempts", "blocked",
             "escaped", "inconclusive", "broken", paint(style, PLAIN));
     for (int family = 0; family < FAMILIES; family++) {
-        unsigned counts[VERDICTS] = { 0 }, total = 0;
-        for (size_t i = 0; i < run->attempt_count; i++)
-            if ((int)run->plan.attempts[run->attempts[i].seq - 1].vector->family == family) {
-                counts[run->attempts[i].judgement.verdict]++;
-                total++;
-            }
-        if (total == 0)
+        unsigned counts[VERDICTS], total = 0;
+        if (!report_count_family(run, (enum vector_family)family, counts))
             continue;
+        for (int verdict = 0; verdict < VERDICTS; verdict++)
+            total += counts[verdict];
         fprintf(stream, "  %-11s %8u", vector_family_name((enum vector_family)family), total);
         static const int widths[VERDICTS] = { 8, 8, 13, 7 };
         for (int verdict = 0; verdict < VERDICTS; verdict++)
@@ -68,8 +65,9 @@ static void print_hit(const struct hit *hit, void *context)
     if (list->told & bit)
         return;
     list->told |= bit;
-    fprintf(stream, "               heard by %s on %s, %s at ", witness_kind_name(hit->kind), hit->point,
-            hit->by_tuple ? "a packet to its target" : "its nonce");
+    fprintf(stream, "               heard by %s on ", witness_kind_name(hit->kind));
+    print_safely(hit->point, stream);
+    fprintf(stream, ", %s at ", hit->by_tuple ? "a packet to its target" : "its nonce");
     print_safely(hit->at, stream);
     if (hit->peer[0] != '\0') {
         fputs(" from ", stream);
@@ -134,7 +132,9 @@ static void print_entry(const struct run *run, const struct report_style *style,
         shown++;
         char target[160];
         report_target(run, attempt, target, sizeof target);
-        fprintf(stream, "             %s as %s\n", target, principal_name(attempt->principal));
+        fputs("             ", stream);
+        print_safely(target, stream);
+        fprintf(stream, " as %s\n", principal_name(attempt->principal));
         if (style->verbose || shown == 1) {
             print_record(run, attempt, stream);
             struct hit_list list = { stream, 0 };
@@ -200,7 +200,9 @@ static void print_reason(const struct run *run, size_t index, FILE *stream)
     for (size_t i = 0; i < index; i++)
         if (strcmp(list[i].reason, list[index].reason) == 0)
             return;
-    fprintf(stream, "    %s:\n      ", list[index].reason);
+    fputs("    ", stream);
+    print_safely(list[index].reason, stream);
+    fputs(":\n      ", stream);
     struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = index; i < run->plan.not_proved_count; i++)
         if (strcmp(list[i].reason, list[index].reason) == 0) {
@@ -247,9 +249,8 @@ static void print_verdict(const struct run *run, const struct report_style *styl
 {
     const char *colour = run->verdict == RUN_PASS ? GREEN : run->verdict == RUN_FAIL ? RED : AMBER;
     fprintf(stream, "%s%s%s  ", paint(style, colour), run_verdict_name(run->verdict), paint(style, PLAIN));
-    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s\n", run->attempt_count,
-            run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED], run->counts[VERDICT_INCONCLUSIVE],
-            run->counts[VERDICT_BROKEN], (double)run->milliseconds / 1000.0);
+    report_print_counts(run, stream);
+    fputc('\n', stream);
     if (run->reason[0] != '\0') {
         print_safely(run->reason, stream);
         fputc('\n', stream);

@@ -3,10 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 const struct report_format report_formats[] = {
-    { "pretty", "a table and the remedies, for people", report_pretty },
-    { "json", "the whole run, schema bottle-gate/report/1", report_json },
+    { "pretty", "report.txt", "a table and the remedies, for people", report_pretty },
+    { "json", "report.json", "the whole run, schema bottle-gate/report/1", report_json },
+    { "tap", "report.tap", "TAP 14, a test point an attempt", report_tap },
+    { "junit", "report.xml", "JUnit XML, a test case an attempt", report_junit },
+    { "markdown", "report.md", "tables for the summary of a CI job", report_markdown },
 };
 const size_t report_format_count = sizeof report_formats / sizeof *report_formats;
 
@@ -26,6 +30,39 @@ const struct report_format *report_find(const char *name)
 void report_target(const struct run *run, const struct run_attempt_result *attempt, char *text, size_t size)
 {
     plan_describe_target(&run->plan, attempt->seq, attempt->principal, text, size);
+}
+
+const char *report_time(const struct timespec *time, char text[REPORT_TIME_TEXT])
+{
+    struct tm utc;
+    gmtime_r(&time->tv_sec, &utc);
+    size_t used = strftime(text, REPORT_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + used, REPORT_TIME_TEXT - used, ".%03ldZ", time->tv_nsec / 1000000);
+    return text;
+}
+
+void report_print_counts(const struct run *run, FILE *stream)
+{
+    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s", run->attempt_count,
+            run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED], run->counts[VERDICT_INCONCLUSIVE],
+            run->counts[VERDICT_BROKEN], (double)run->milliseconds / 1000.0);
+}
+
+bool report_count_family(const struct run *run, enum vector_family family, unsigned counts[VERDICTS])
+{
+    bool any = false;
+    memset(counts, 0, VERDICTS * sizeof *counts);
+    for (size_t i = 0; i < run->attempt_count; i++)
+        if (run->plan.attempts[run->attempts[i].seq - 1].vector->family == family) {
+            counts[run->attempts[i].judgement.verdict]++;
+            any = true;
+        }
+    return any;
+}
+
+const char *report_mutant(const struct run *run)
+{
+    return run->options.mutant >= 0 ? run->options.backend->fences[run->options.mutant].name : NULL;
 }
 
 void report_each_hit(const struct run *run, enum phase_kind phase, const struct run_attempt_result *attempt,

@@ -15,9 +15,10 @@ struct report_style {
     bool quiet;   /* the verdict line only */
 };
 
-/* One output format: --format=name. Returns false if the stream took not all of it. */
+/* One output format: --format=name, and the file that it is in a report's directory (directory.h). Returns false if the
+ * stream took not all of it. */
 struct report_format {
-    const char *name, *summary;
+    const char *name, *file, *summary;
     bool (*write)(const struct run *run, const struct report_style *style, FILE *stream);
 };
 
@@ -27,12 +28,28 @@ const struct report_format *report_find(const char *name);
 
 bool report_pretty(const struct run *run, const struct report_style *style, FILE *stream);
 bool report_json(const struct run *run, const struct report_style *style, FILE *stream);
+bool report_tap(const struct run *run, const struct report_style *style, FILE *stream);
+bool report_junit(const struct run *run, const struct report_style *style, FILE *stream);
+bool report_markdown(const struct run *run, const struct report_style *style, FILE *stream);
 
 /* What every report has to say with a verdict, whichever it is (DESIGN 13). */
 extern const char report_caveat[];
 
 /* "BG-049", "user", "8.8.8.8:53/tcp": what names an attempt in every report. */
 void report_target(const struct run *run, const struct run_attempt_result *attempt, char *text, size_t size);
+
+/* "2026-01-31T12:00:00.123Z" */
+#define REPORT_TIME_TEXT 40
+const char *report_time(const struct timespec *time, char text[REPORT_TIME_TEXT]);
+
+/* "15 attempts: 14 blocked, 1 escaped, 0 inconclusive, 0 broken; 1.4 s" */
+void report_print_counts(const struct run *run, FILE *stream);
+
+/* True if an attempt of this family was planned; counts[v] of them came to verdict v. */
+bool report_count_family(const struct run *run, enum vector_family family, unsigned counts[VERDICTS]);
+
+/* The name of the fence that was left out, or NULL. */
+const char *report_mutant(const struct run *run);
 
 /* The hits of an attempt in one phase: calls `each` for every one. */
 void report_each_hit(const struct run *run, enum phase_kind phase, const struct run_attempt_result *attempt,

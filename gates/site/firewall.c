@@ -15,10 +15,18 @@
  * so they have a rule of their own; and only a SYN is handed over there, because TPROXY would look for the connection of
  * any later packet on lo, where it is not, and give that packet to the listener too. UDP is left alone: rewriting it makes sends fail with EPERM where two flows
  * clash, which would read as a block.
+ *
+ * What comes into the host by such a cable or bridge is inside the fence until the host's own firewall has let it in. So a
+ * copy of it is taken (nfnetlink_log, read by the witness) at the end of the input hook, where only what every filter has
+ * accepted arrives. The priority is the last that there is: a chain that somebody registers later with any priority, the
+ * same one included, is asked before ours (nf_hook_entries_grow in the kernel's net/netfilter/core.c). lo and lan0 have
+ * captures of their own, on lo and at lan0's other end. The host's cable to itself, by which the controls come (site.c), is
+ * a cable like others, but that what comes by it has its destination set to the host's own, without a connection table.
  */
 #include "firewall.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -27,18 +35,20 @@
 
 #include "../../launcher/support/cleanup.h"
 #include "../witness/witness.h"
+#include "site.h"
 
-#define MODULES "sudo modprobe -a nf_tables nft_chain_nat nft_redir nft_tproxy nft_fib_inet"
+#define MODULES "nf_tables nft_chain_nat nft_redir nft_tproxy nft_fib_inet nft_log nfnetlink_log"
 
-static bool load(const char *where, const char *rules, struct error *error)
+bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error)
 {
     /* libnftables ends the process if it can't have its socket: ask first. */
     cleanup_close int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (probe < 0)
-        return error_set(error, ERROR_HOST,
-                         "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (" MODULES
-                         ") or boot a kernel that has it",
-                         where, strerror(errno));
+        return error_set(
+            error, ERROR_HOST,
+            "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (sudo modprobe -a "
+            "%s) or boot a kernel that has it",
+            what, strerror(errno), modules);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (nft == NULL)
         return error_set(error, ERROR_SYSTEM, "can't start libnftables: out of memory");
@@ -46,8 +56,8 @@ static bool load(const char *where, const char *rules, struct error *error)
         nft_ctx_buffer_error(nft) == 0 && nft_ctx_buffer_output(nft) == 0 && nft_run_cmd_from_buffer(nft, rules) == 0;
     if (!loaded) {
         const char *said = nft_ctx_get_error_buffer(nft);
-        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; " MODULES, where,
-                  said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "");
+        error_set(error, ERROR_HOST, "can't load the %s firewall rules: nftables says \"%.*s\"; sudo modprobe -a %s",
+                  what, said != NULL ? (int)strcspn(said, "\n") : 0, said != NULL ? said : "", modules);
     }
     nft_ctx_free(nft);
     return loaded;
@@ -68,12 +78,12 @@ bool firewall_open_world(struct error *error)
              " }\n"
              "}\n",
              SITE_PORT_TCP, SITE_PORT_TCP, SITE_PORT_DNS, SITE_PORT_UDP);
-    return load("world", rules, error);
+    return firewall_load("world", rules, MODULES, error);
 }
 
 bool firewall_open_host(struct error *error)
 {
-    char rules[1024];
+    char rules[2048];
     snprintf(rules, sizeof rules,
              "table inet site {\n"
              " chain host {\n"
@@ -81,9 +91,15 @@ bool firewall_open_host(struct error *error)
              "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport != %d-%d tproxy ip to :%d\n"
              "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport != %d-%d tproxy ip6 to :%d\n"
              "  iifname \"lo\" ip6 daddr fe80::/10 tcp flags & (syn|ack) == syn tcp dport != %d-%d tproxy ip6 to :%d\n"
+             "  iifname \"side1\" ip daddr " SITE_SIDE4 " ip daddr set " SITE_HOST4 "\n"
+             "  iifname \"side1\" ip6 daddr " SITE_SIDE6 " ip6 daddr set " SITE_HOST6 "\n"
+             " }\n"
+             " chain let_in {\n"
+             "  type filter hook input priority %d; policy accept;\n"
+             "  iifname != { \"lo\", \"lan0\" } log group %d\n"
              " }\n"
              "}\n",
              SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP,
-             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP);
-    return load("host", rules, error);
+             SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, INT_MAX, SITE_LOG_GROUP);
+    return firewall_load("host", rules, MODULES, error);
 }

@@ -9,10 +9,14 @@
 
 #include "../../launcher/support/error.h"
 
-/* Loads the rules of the world namespace (redirects) or of the host namespace (transparent proxy on loopback)
- * into the calling process's network namespace. ERROR_HOST with the modules' names where the kernel lacks
+/* Loads the rules of the world namespace (redirects) or of the host namespace (transparent proxy, and a
+ * copy of what is let in by a cable) into the calling process's network namespace. ERROR_HOST with the modules' names where the kernel lacks
  * what they need. */
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
+
+/* Loads `rules` into the calling process's network namespace; `what` they are for is told where that fails, with the
+ * modules that they need. */
+bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error);
 
 #endif

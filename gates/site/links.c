@@ -99,19 +99,26 @@ void links_close(struct links *links)
     *links = (struct links){ 0 };
 }
 
+static void put_end(struct nlmsghdr *header, const char *name, const uint8_t *link_address)
+{
+    struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof *message);
+    message->ifi_flags = message->ifi_change = link_address != NULL ? IFF_NOARP : 0;
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    if (link_address != NULL)
+        mnl_attr_put(header, IFLA_ADDRESS, 6, link_address);
+}
+
 bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer, int peer_namespace,
-                    struct error *error)
+                    const uint8_t *link_address, struct error *error)
 {
     struct request request;
     struct nlmsghdr *header = request_start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-    mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
-    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    put_end(header, name, link_address);
     struct nlattr *information = mnl_attr_nest_start(header, IFLA_LINKINFO);
     mnl_attr_put_strz(header, IFLA_INFO_KIND, kind);
     struct nlattr *settings = mnl_attr_nest_start(header, IFLA_INFO_DATA);
     struct nlattr *other = mnl_attr_nest_start(header, VETH_INFO_PEER);
-    mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
-    mnl_attr_put_strz(header, IFLA_IFNAME, peer);
+    put_end(header, peer, link_address);
     mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)peer_namespace);
     mnl_attr_nest_end(header, other);
     mnl_attr_nest_end(header, settings);

@@ -25,9 +25,11 @@ bool links_open(struct links *links, struct error *error);
 void links_close(struct links *links);
 
 /* Makes two joined interfaces of a kind ("veth"): `name` here, `peer` in the namespace of descriptor
- * `peer_namespace`. A kernel without that kind: ERROR_HOST, with the module's name. */
+ * `peer_namespace`. A kernel without that kind: ERROR_HOST, with the module's name. With a link address (6 bytes; else
+ * NULL) both have that one and neither asks for its neighbours' (IFF_NOARP): whatever goes out of one comes in at the
+ * other, and is for it. */
 bool links_add_pair(struct links *links, const char *kind, const char *name, const char *peer, int peer_namespace,
-                    struct error *error);
+                    const uint8_t *link_address, struct error *error);
 
 bool links_set_up(struct links *links, const char *name, struct error *error);
 

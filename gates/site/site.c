@@ -11,7 +11,10 @@
  * and only packets that come in by wan0 look there. Without that scope, answers to sources that nobody
  * masqueraded would be local, too, and their handshakes never complete: a leak would look blocked;
  *   5. host namespace: the same; raising lan0 gives both ends their carrier;
- *   6. both ends are waited for until they carry packets and their addresses are usable, and the loss
+ *      The pair side0, side1 is the host's cable to itself. An address of the host would be reached by lo, so what goes
+ *      out of side0 goes to an address that is nobody's, and the rules make it the host's own on arrival at side1. (A
+ *      routing rule for side1 would do, too, but any rule makes the kernel refuse answers from a broadcast address);
+ *   6. all ends are waited for until they carry packets and their addresses are usable, and the loss
  * counters start.
  *
  * No process is left behind: two descriptors hold the namespaces, and everything in them ends with the last
@@ -93,10 +96,22 @@ static bool address_host(struct links *host, bool ipv6, struct error *error)
                       links_add_address(host, "lan0", SITE_HOST6, 64, error) && links_add_route(host, &route6, error)));
 }
 
+static bool open_side(const struct site *site, struct links *host, struct error *error)
+{
+    const struct link_route route4 = { .destination = SITE_SIDE4, .prefix = 32, .device = "side0" };
+    const struct link_route route6 = { .destination = SITE_SIDE6, .prefix = 128, .device = "side0" };
+    return links_add_pair(host, "veth", "side0", "side1", site->host_namespace, (const uint8_t *)SITE_SIDE_LINK,
+                          error) &&
+           sysctls_accept_own("side1", error) && links_set_up(host, "side0", error) &&
+           links_set_up(host, "side1", error) && links_add_route(host, &route4, error) &&
+           (!site->ipv6 || links_add_route(host, &route6, error));
+}
+
 /* Steps 3 and 4, in the new world namespace. */
 static bool open_world(struct site *site, struct links *world, struct error *error)
 {
-    return links_open(world, error) && links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, error) &&
+    return links_open(world, error) &&
+           links_add_pair(world, "veth", "wan0", "lan0", site->host_namespace, NULL, error) &&
            sysctls_set(true, site->ipv6, "wan0", error) && firewall_open_world(error) &&
            address_world(world, site->ipv6, error) && losses_open(&site->losses, 1, site->ipv6, error);
 }
@@ -105,7 +120,8 @@ static bool open_world(struct site *site, struct links *world, struct error *err
 static bool open_host(struct site *site, struct links *host, struct error *error)
 {
     return sysctls_set(false, site->ipv6, "lan0", error) && firewall_open_host(error) &&
-           address_host(host, site->ipv6, error) && losses_open(&site->losses, 0, site->ipv6, error);
+           address_host(host, site->ipv6, error) && open_side(site, host, error) &&
+           losses_open(&site->losses, 0, site->ipv6, error);
 }
 
 static bool open_namespaces(struct site *site, struct links *host, struct links *world, struct error *error)
@@ -126,6 +142,8 @@ static bool wait_until_ready(struct site *site, struct links *host, struct links
     uint64_t deadline = clock_microseconds() + READY_BOUND;
     return links_wait_until_running(world, "wan0", deadline, error) &&
            links_wait_until_running(host, "lan0", deadline, error) &&
+           links_wait_until_running(host, "side0", deadline, error) &&
+           links_wait_until_running(host, "side1", deadline, error) &&
            (!site->ipv6 || (links_wait_until_local(world, "wan0", SITE_GATEWAY6, deadline, error) &&
                             links_wait_until_local(world, "wan0", SITE_LINK_GATEWAY6, deadline, error) &&
                             links_wait_until_local(host, "lan0", SITE_HOST6, deadline, error) &&

@@ -6,6 +6,9 @@
  *   lan0: 10.77.0.1/24, fd77::1/64 -- veth -- wan0: 10.77.0.254/32, fd77::fe/128; rule: iif wan0 lookup 100
  *   default via 10.77.0.254 / fd77::fe        main: default via 10.77.0.1 dev wan0 (answers go back)
  *   nft: tcp not from lan0 -> TPROXY          nft: tcp, udp, udp/53, icmp from wan0 -> the witnesses
+ *   nft: let in, not by lo and lan0 -> log
+ *   side0 -- veth -- side1: what is sent to 192.0.2.77 or 2001:db8:c0::77 comes back in as by a cable, to
+ *   10.77.0.1 or fd77::1 (controls)
  *
  * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has
  * tmpfs over /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all
@@ -30,7 +33,12 @@
 #define SITE_BROADCAST4    "10.77.0.255"
 #define SITE_LINK_HOST6    "fe80::77:1" /* chosen, so that they are the same in every run and known to be usable */
 #define SITE_LINK_GATEWAY6 "fe80::77:fe"
-#define SITE_SOCKETS       "/run/bottle-gate" /* the witnesses' Unix sockets by path */
+#define SITE_SIDE4                                                                                                     \
+    "192.0.2.77" /* leads out of the host by side0; at side1 it is made SITE_HOST4, and the next SITE_HOST6 */
+#define SITE_SIDE6     "2001:db8:c0::77"
+#define SITE_SIDE_LINK "\x02\x00\x00\x00\x77\x01" /* the link address of both ends */
+#define SITE_LOG_GROUP 77 /* of nfnetlink_log: what the host let in by another interface than lo and lan0 */
+#define SITE_SOCKETS   "/run/bottle-gate" /* the witnesses' Unix sockets by path */
 
 struct site {
     int host_namespace, world_namespace; /* network namespaces */

@@ -40,8 +40,8 @@ static const struct setting settings4[] = {
     { "ipv4/icmp_echo_ignore_all", "0", "0", MUST_EXIST },
     { "ipv4/ip_local_port_range", "32768 60999", "32768 60999", MUST_EXIST }, /* clear of the site's own ports */
     { "ipv4/tcp_syncookies", "1", "1", MAY_LACK }, /* a burst of connections is answered, not dropped */
-    { "ipv4/tcp_max_syn_backlog", "4096", "4096", MUST_EXIST },
-    { "core/somaxconn", "4096", "4096", MUST_EXIST },
+    { "ipv4/tcp_max_syn_backlog", "32768", "32768", MUST_EXIST },
+    { "core/somaxconn", "32768", "32768", MUST_EXIST },
     { "ipv4/tcp_abort_on_overflow", "0", "0", MAY_LACK },
     /* What bare attempts need of their own kernel; where it has none of it, the attempt's record says so. */
     { "ipv4/tcp_fastopen", "3", "3", MAY_LACK },
@@ -136,4 +136,12 @@ bool sysctls_set(bool world, bool ipv6, const char *device, struct error *error)
 {
     return set_all(settings4, COUNT(settings4), world, device, error) &&
            (!ipv6 || set_all(settings6, COUNT(settings6), world, device, error)) && allow_ping(error);
+}
+
+bool sysctls_accept_own(const char *device, struct error *error)
+{
+    char path[64];
+    snprintf(path, sizeof path, "ipv4/conf/%s/accept_local", device);
+    errno = write_setting(path, "1");
+    return errno == 0 || error_system(error, "can't set net/%s", path);
 }

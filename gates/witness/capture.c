@@ -33,6 +33,12 @@ struct finding {
     bool swept;                        /* and one was a sweep's */
 };
 
+/* Who hears it, but for what SYNs say: places in the host's firewall have a witness of their own. */
+static enum witness_kind kind_at(enum point point)
+{
+    return point == POINT_HOST ? WITNESS_HOST : WITNESS_CAPTURE;
+}
+
 static void say(const struct finding *finding, uint16_t watch, enum witness_kind kind, bool by_tuple,
                 const struct endpoint *destination)
 {
@@ -45,12 +51,15 @@ static void say(const struct finding *finding, uint16_t watch, enum witness_kind
     outbox_hit(outbox, watch, kind, finding->point, by_tuple, at, peer);
 }
 
-/* A sweep's packet went to this port, whether or not that is still worth saying. */
+/* A sweep's packet went to this port, whether or not that is still worth saying. What goes back to where a sweep sends from
+ * notes nothing: an echo's port was noted on the way there, and a connection that a relay makes to that very port would be
+ * turned round. */
 static void note_swept_port(const struct finding *finding, uint16_t watch)
 {
     const struct house *house = finding->capture->house;
     const struct packet *packet = finding->packet;
-    if (packet->has_transport && (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP))
+    if (finding->sight != SIGHT_SWEEP_ANSWER && packet->has_transport &&
+        (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP))
         sweeps_note(&house->sweeps, &house->setup->watches[watch], finding->destination.port);
 }
 
@@ -62,7 +71,7 @@ static void found_nonce(void *context, uint16_t watch)
     finding->told = watch;
     if (again)
         return;
-    say(finding, watch, WITNESS_CAPTURE, false, &finding->destination);
+    say(finding, watch, kind_at(finding->point), false, &finding->destination);
     if (finding->capture->house->setup->watches[watch].is_sweep) {
         finding->swept = true;
         note_swept_port(finding, watch);
@@ -100,7 +109,7 @@ static void examine_membership(const struct finding *finding)
     while (membership_next(&membership, &group)) {
         uint16_t watch = tuples_find(&finding->capture->tuples, TRANSPORT_GROUP, &group);
         if (watch != TUPLES_NOBODY)
-            say(finding, watch, WITNESS_CAPTURE, true, &group);
+            say(finding, watch, kind_at(finding->point), true, &group);
     }
 }
 
@@ -153,7 +162,7 @@ static void examine(struct capture *capture, enum point point, const struct pack
     else if (finding.sight == SIGHT_STRAY)
         strays_add(&capture->strays, point, packet);
     else if ((finding.sight == SIGHT_ATTEMPT || finding.sight == SIGHT_SWEEP) && !finding.any)
-        say(&finding, finding.attempt, WITNESS_CAPTURE, true, &finding.destination);
+        say(&finding, finding.attempt, kind_at(point), true, &finding.destination);
 }
 
 static bool is_marker(const struct capture *capture, const struct packet *packet)
@@ -161,6 +170,14 @@ static bool is_marker(const struct capture *capture, const struct packet *packet
     return packet->kind == PACKET_LINK && packet->ether_type == CAPTURE_MARKER_TYPE &&
            packet->body_size >= sizeof capture->marker &&
            memcmp(packet->body, capture->marker, sizeof capture->marker) == 0;
+}
+
+void capture_take_packet(struct capture *capture, enum point point, struct packet *packet, const uint8_t *bytes,
+                         size_t size)
+{
+    examine(capture, point, packet, bytes, size);
+    if (packet->fragment && fragments_add(&capture->fragments, (uint8_t)point, packet))
+        examine(capture, point, packet, packet->body, packet->body_size);
 }
 
 void capture_take_frame(struct capture *capture, enum point point, const uint8_t *frame, size_t size)
@@ -171,9 +188,7 @@ void capture_take_frame(struct capture *capture, enum point point, const uint8_t
         capture->places[point].marker_seen = true;
         return;
     }
-    examine(capture, point, &packet, frame, size);
-    if (packet.fragment && fragments_add(&capture->fragments, (uint8_t)point, &packet))
-        examine(capture, point, &packet, packet.body, packet.body_size);
+    capture_take_packet(capture, point, &packet, frame, size);
 }
 
 static void take_captured(u_char *context, const struct pcap_pkthdr *header, const u_char *bytes)

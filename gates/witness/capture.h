@@ -1,6 +1,6 @@
 /*
  * The capture witness: every packet that arrives on wan0 (world namespace) and on lo (host namespace), by
- * libpcap.
+ * libpcap. What comes into the host by any other interface is brought by host_input.h and examined here as well.
  *
  * Each packet is searched as a whole, headers included (a nonce can be in an IPv6 address), then as part of
  * its datagram and of its TCP stream; its destination, and each group that a report of membership names, is
@@ -22,7 +22,7 @@
 #include "streams.h"
 #include "tuples.h"
 
-#define CAPTURE_RING_WAN     (4 << 20)    /* bytes; measured by sweeps, see README.md */
+#define CAPTURE_RING_WAN     (8 << 20)    /* bytes; measured by sweeps, see README.md */
 #define CAPTURE_RING_LO      (16 << 20)   /* sweeps go to loopback */
 #define CAPTURE_MILLISECONDS 5            /* how long the kernel may keep packets back to hand over many at once */
 #define CAPTURE_SNAPSHOT     (65535 + 64) /* bytes: the largest frame on lo */
@@ -60,7 +60,11 @@ bool capture_is_drained(const struct capture *capture);
 /* Says what stayed unexplained and what was lost: to be called once, at the end. */
 void capture_finish(struct capture *capture);
 
-/* What is done with one frame; public for the fuzz driver, which has no interface. */
+/* What is done with one frame of wan0 or lo; public for the fuzz driver, which has no interface. */
 void capture_take_frame(struct capture *capture, enum point point, const uint8_t *frame, size_t size);
+
+/* What is done with one packet, of whose frame nothing is known but these `size` bytes from its IP header on, or with it. */
+void capture_take_packet(struct capture *capture, enum point point, struct packet *packet, const uint8_t *bytes,
+                         size_t size);
 
 #endif

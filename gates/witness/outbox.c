@@ -15,7 +15,7 @@
 #include "../../launcher/support/process.h"
 #include "witness_process.h"
 
-static const char *const point_names[POINTS] = { "wan0", "lo", "unix", "held", "vsock" };
+static const char *const point_names[POINTS] = { "wan0", "lo", "host", "unix", "held", "vsock" };
 
 /* Sends one message; false if the channel has no room. */
 static bool send_message(struct outbox *outbox, const struct witness_message *message)

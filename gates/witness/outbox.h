@@ -16,7 +16,7 @@
 #define OUTBOX_LOSSES  16 /* LOST messages at most; the first are the ones that matter */
 #define OUTBOX_LATE    8  /* messages that a fault holds back */
 
-enum point { POINT_WAN, POINT_LO, POINT_UNIX, POINT_HELD, POINT_VSOCK, POINTS };
+enum point { POINT_WAN, POINT_LO, POINT_HOST, POINT_UNIX, POINT_HELD, POINT_VSOCK, POINTS };
 
 struct outbox {
     struct loop_source source; /* readable: the parent asks to stop or to break, or is gone */

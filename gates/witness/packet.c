@@ -227,6 +227,18 @@ void packet_parse(const uint8_t *frame, size_t size, struct packet *packet)
         packet->kind = PACKET_LINK;
 }
 
+void packet_parse_ip(const uint8_t *bytes, size_t size, struct packet *packet)
+{
+    memset(packet, 0, sizeof *packet);
+    packet->ether_type = size > 0 && bytes[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP;
+    packet->body = bytes;
+    packet->body_size = size;
+    if (packet->ether_type == ETHERTYPE_IPV6)
+        parse_ip6(packet, bytes, size);
+    else
+        parse_ip4(packet, bytes, size);
+}
+
 bool packet_opens_connection(const struct packet *packet)
 {
     return packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport &&

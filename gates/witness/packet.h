@@ -54,6 +54,9 @@ struct packet {
 /* Never fails: what can't be read is PACKET_MALFORMED. */
 void packet_parse(const uint8_t *frame, size_t size, struct packet *packet);
 
+/* The same for what has no frame around it: the first four bits say which IP it is. */
+void packet_parse_ip(const uint8_t *bytes, size_t size, struct packet *packet);
+
 /* Makes of the fragment `packet` the whole datagram whose `size` bytes were put together at `datagram`. */
 void packet_parse_datagram(struct packet *packet, const uint8_t *datagram, size_t size);
 

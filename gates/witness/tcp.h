@@ -9,7 +9,7 @@
 #include "conversation.h"
 #include "sweep_connections.h"
 
-#define TCP_BACKLOG  4096
+#define TCP_BACKLOG  32768
 #define TCP_AT_ONCE  64
 #define TCP_DNS_PORT 53
 

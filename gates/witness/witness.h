@@ -10,6 +10,7 @@
  *                           IPv6 neighbour responder
  *   lo, host namespace      capture, TCP accept-all on every loopback port (TPROXY), ICMP,
  *                           the door's endpoint
+ *   host, host namespace    what its firewall lets in by any other interface (nfnetlink_log)
  *   unix, the same          stream and datagram listeners by abstract name and by path
  *   held                    streams that somebody else opened and the witness reads
  *   vsock                   a stream listener on context 1, the kernel's loopback transport
@@ -146,7 +147,8 @@ struct witness_message {
     uint16_t watch;         /* HIT: index */
     bool by_tuple;          /* HIT: no nonce, only the destination */
     enum witness_kind kind; /* HIT: who heard it */
-    char point[8];          /* "wan0" (world namespace), "lo" (host namespace), "unix", "held", "vsock": where */
+    char point[8];          /* where: "wan0" (world namespace), "lo" (host namespace), "host" (the same, by any other
+                             * interface), "unix", "held", "vsock" */
     char at[72];   /* destination, "8.8.8.8:53", "[2001:db8::1]:80", "1.1.1.1" (ICMP), "@name", a path, "1:7" (vsock);
                     * "" where the kernel doesn't tell (a redirected datagram without ctnetlink) */
     char peer[72]; /* source, or "" */

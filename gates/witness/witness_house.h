@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "door.h"
 #include "held.h"
+#include "host_input.h"
 #include "icmp.h"
 #include "neighbour.h"
 #include "tcp.h"
@@ -27,6 +28,7 @@ struct witness_house { /* one allocation; zeroes cost no memory until they are u
     struct neighbour neighbour;
     struct door door;
     struct capture capture;
+    struct host_input host_input;
 };
 
 #endif

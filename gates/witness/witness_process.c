@@ -148,7 +148,8 @@ static bool open_all(struct witness_house *all, const struct witness_setup *setu
     prepare(all, setup);
     if (!prepare_sweeps(&house->sweeps, setup, error) || !loop_open(&house->loop, error) ||
         !outbox_open(&house->outbox, &house->loop, channel, setup, error) || !open_world(all, error) ||
-        !open_host(all, error) || !held_open(&all->held, house, error) || !capture_open(&all->capture, house, error))
+        !open_host(all, error) || !held_open(&all->held, house, error) || !capture_open(&all->capture, house, error) ||
+        !host_input_open(&all->host_input, &all->capture, error))
         return false;
     close(setup->host_namespace);
     close(setup->world_namespace);
@@ -168,13 +169,19 @@ static void serve(struct witness_house *all)
         _exit(1);
 }
 
-/* Listens until the marker frames came through both captures and nothing else moves any more. */
+static bool is_drained(const struct witness_house *all)
+{
+    return capture_is_drained(&all->capture) && all->host_input.marker_seen;
+}
+
+/* Listens until the marker frames came through all captures and nothing else moves any more. */
 static void drain(struct witness_house *all)
 {
     uint64_t deadline = clock_microseconds() + DRAIN_MICROSECONDS;
     unsigned moved = 1;
     capture_mark(&all->capture);
-    while ((moved > 0 || !capture_is_drained(&all->capture)) && clock_microseconds() < deadline)
+    host_input_mark(&all->host_input);
+    while ((moved > 0 || !is_drained(all)) && clock_microseconds() < deadline)
         moved = loop_turn(&all->house.loop, 2 * CAPTURE_MILLISECONDS);
     if (moved > 0)
         outbox_lost(&all->house.outbox, "traffic still arrived when the witness was stopped");
@@ -195,6 +202,7 @@ void witness_process(const struct witness_setup *setup, int channel)
     serve(all);
     drain(all);
     capture_finish(&all->capture);
+    host_input_finish(&all->host_input);
     outbox_event(&all->house.outbox, WITNESS_DONE);
     _exit(outbox_flush(&all->house.outbox, FLUSH_MILLISECONDS) ? 0 : 1);
 }

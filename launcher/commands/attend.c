@@ -4,7 +4,6 @@
 #include "attend.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -12,17 +11,6 @@
 #include <unistd.h>
 
 #include "command.h"
-
-bool attend_fill_streams(struct error *error)
-{
-    int fd;
-    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < 3)
-        ;
-    if (fd < 0)
-        return error_system(error, "can't open /dev/null");
-    close(fd);
-    return true;
-}
 
 int attend_signals(struct error *error)
 {

@@ -1,5 +1,5 @@
 /*
- * What `bottle run` and `bottle exec` do on this side of a command: its streams, the signals, the terminal.
+ * What `bottle run` and `bottle exec` do on this side of a command: the signals, the terminal.
  */
 #ifndef LAUNCHER_COMMANDS_ATTEND_H
 #define LAUNCHER_COMMANDS_ATTEND_H
@@ -8,10 +8,6 @@
 
 #include "../support/error.h"
 #include "../terminal_relay.h"
-
-/* Opens /dev/null in the place of each standard stream that is closed: the next descriptor that is opened would be taken for
- * it, and go in. */
-bool attend_fill_streams(struct error *error);
 
 /* Blocks the signals that end a command or tell of it, and returns a descriptor that they are read from; -1 with `error`. */
 int attend_signals(struct error *error);

@@ -4,7 +4,6 @@
  */
 #include "command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,53 +63,87 @@ static void print_json(const struct backend *backend)
     fputs("]}", stdout);
 }
 
+struct settings {
+    bool json;
+    const struct backend *only;
+};
+
+static bool take_json(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct settings *)settings)->json = true;
+    return true;
+}
+
+static bool take_name(void *settings, const char *operand, struct error *error)
+{
+    const struct backend *backend = backend_find(operand);
+    ((struct settings *)settings)->only = backend;
+    return backend != NULL ||
+           error_set(error, ERROR_USAGE, "no backend is named \"%.64s\": bottle backends lists them", operand);
+}
+
+static const char *backend_name_at(size_t index)
+{
+    const struct backend *backend = backend_at(index);
+    return backend != NULL ? backend->name : NULL;
+}
+
+static const struct command_option options[] = {
+    { .name = "json", .help = "the same for a program", .take = take_json },
+};
+
+static const struct command_operand operands[] = {
+    { .name = "NAME", .help = "the backend", .most = 1, .take = take_name, .word_at = backend_name_at },
+};
+
 static int run(int argc, char **argv, struct error *error)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, COMMAND_HELP_OPTION };
-    bool json = false;
-    for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (option != 'j')
-            return bottle_command_other_option(&bottle_command_backends, argv, option, error);
-        json = true;
-    }
-    if (argc - optind > 1) {
-        error_set(error, ERROR_USAGE, "backends: too many names: see bottle backends --help");
+    struct settings settings = { 0 };
+    bool helped;
+    if (!command_parse(&bottle_command_backends, argc, argv, &settings, &helped, error))
         return -1;
-    }
-    const struct backend *only = optind < argc ? backend_find(argv[optind]) : NULL;
-    if (optind < argc && only == NULL) {
-        error_set(error, ERROR_USAGE, "no backend is named \"%.64s\": bottle backends lists them", argv[optind]);
-        return -1;
-    }
-    if (json)
+    if (helped)
+        return 0;
+    if (settings.json)
         putchar('[');
     for (size_t i = 0; backend_at(i) != NULL; i++) {
         const struct backend *backend = backend_at(i);
-        if (only != NULL && backend != only)
+        if (settings.only != NULL && backend != settings.only)
             continue;
-        if (json) {
-            fputs(i > 0 && only == NULL ? "," : "", stdout);
+        if (settings.json) {
+            fputs(i > 0 && settings.only == NULL ? "," : "", stdout);
             print_json(backend);
-        } else if (only != NULL) {
+        } else if (settings.only != NULL) {
             print_fences(backend);
         } else {
             printf("%-16s %zu fences\n", backend->name, backend->fence_count);
         }
     }
-    if (json)
+    if (settings.json)
         puts("]");
     return 0;
 }
 
+static const struct text_row statuses[] = {
+    { "0", "they are listed" },
+    { "4", "wrong usage" },
+    { "125", "the list could not be written" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_backends = {
+    .program = "bottle",
     .name = "backends",
     .summary = "list what can start bottles, and the fences of one",
-    .help =
-        "usage: bottle backends [NAME] [--json]\n"
-        "\n"
-        "Lists the backends; with NAME, its fences: what each keeps in, the vectors that it stops, the fences that\n"
-        "stop the same ones, and the command that proves it by leaving it out.\n"
-        "\n"
-        "  --json   the same for a program\n",
+    .description =
+        "Lists the backends; with NAME, its fences: what each keeps in, the vectors that it stops, the fences "
+        "that stop the same ones, and the command that proves it by leaving it out.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof *operands,
+    .statuses = statuses,
+    .see_also = "bottle-gate-explain(1), bottle-run(1)",
     .run = run,
 };

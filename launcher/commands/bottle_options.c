@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool parse_door(const char *text, struct door *door, struct error *error)
+bool bottle_take_door(void *settings, const char *text, struct error *error)
 {
+    struct door *door = &((struct new_bottle *)settings)->options.door;
     unsigned char address[16];
     const char *colon = strrchr(text, ':');
     char *end = NULL;
@@ -30,22 +31,28 @@ static bool parse_door(const char *text, struct door *door, struct error *error)
     return true;
 }
 
-static bool parse_without(const char *names, uint32_t *without, struct error *error)
+bool bottle_take_without(void *settings, const char *names, struct error *error)
 {
-    while (*names != '\0') {
+    for (;; names++) {
         char name[32];
         size_t length = strcspn(names, ",");
         snprintf(name, sizeof name, "%.*s", (int)length, names);
         int fence = length < sizeof name ? backend_find_fence(&native_backend, name) : -1;
         if (fence < 0)
             return error_set(error, ERROR_USAGE, "no fence is named \"%s\": bottle backends native lists them", name);
-        *without |= 1u << fence;
-        names += length + (names[length] == ',');
+        ((struct new_bottle *)settings)->options.without |= 1u << fence;
+        names += length;
+        if (*names == '\0')
+            return true;
     }
-    return true;
 }
 
-bool bottle_option_principal(const char *value, enum principal *principal, struct error *error)
+const char *bottle_fence_at(size_t index)
+{
+    return index < native_backend.fence_count ? native_backend.fences[index].name : NULL;
+}
+
+bool bottle_read_principal(const char *value, enum principal *principal, struct error *error)
 {
     for (enum principal known = 0; known < PRINCIPALS; known++)
         if (strcmp(value, principal_name(known)) == 0) {
@@ -55,17 +62,7 @@ bool bottle_option_principal(const char *value, enum principal *principal, struc
     return error_set(error, ERROR_USAGE, "--as %.64s: must be user or root", value);
 }
 
-bool bottle_option_read(int option, const char *value, struct bottle_options *bottle, enum principal *principal,
-                        struct error *error)
+bool bottle_take_principal(void *settings, const char *argument, struct error *error)
 {
-    switch (option) {
-    case 'd':
-        return parse_door(value, &bottle->door, error);
-    case 'w':
-        return parse_without(value, &bottle->without, error);
-    case 'a':
-        return bottle_option_principal(value, principal, error);
-    default:
-        return false;
-    }
+    return bottle_read_principal(argument, &((struct new_bottle *)settings)->principal, error);
 }

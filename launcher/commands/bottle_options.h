@@ -7,25 +7,36 @@
 #include <stdbool.h>
 
 #include "../backend.h"
-#include "../support/error.h"
+#include "../program/program.h"
 
-/* Their rows in a table of long options, and their lines in a help text. */
+/* The settings of a command with these options begin with this. */
+struct new_bottle {
+    struct bottle_options options;
+    enum principal principal;
+};
+
+bool bottle_take_door(void *settings, const char *argument, struct error *error);
+bool bottle_take_principal(void *settings, const char *argument, struct error *error);
+bool bottle_take_without(void *settings, const char *argument, struct error *error);
+const char *bottle_fence_at(size_t index);
+
+/* Their rows in a table of options. */
 #define BOTTLE_OPTION_ROWS                                                                                             \
-    { "door", required_argument, NULL, 'd' }, { "as", required_argument, NULL, 'a' },                                  \
+    { .name = "door",                                                                                                  \
+      .argument = "HOST:PORT",                                                                                         \
+      .help = "the one address it may reach; inside it is at $BOTTLE_DOOR (127.0.0.1:7702)",                           \
+      .take = bottle_take_door },                                                                                      \
+        { .name = "as",                                                                                                \
+          .argument = "user|root",                                                                                     \
+          .help = "uid 65534 (default) or uid 0 of the bottle",                                                        \
+          .take = bottle_take_principal },                                                                             \
     {                                                                                                                  \
-        "without", required_argument, NULL, 'w'                                                                        \
+        .name = "without", .argument = "FENCE[,FENCE...]",                                                             \
+        .help = "leave a fence out (see bottle backends native); may be given again", .take = bottle_take_without,     \
+        .word_at = bottle_fence_at, .list = true, .repeatable = true                                                   \
     }
-#define BOTTLE_OPTION_HELP                                                                                             \
-    "  --door HOST:PORT   the one address it may reach; inside it is at $BOTTLE_DOOR (127.0.0.1:7702)\n"               \
-    "  --as user|root     uid 65534 (default) or uid 0 of the bottle\n"                                                \
-    "  --without FENCE    leave a fence out (see bottle backends native); may be given again\n"
-
-/* Reads option `option` (the fourth column above) with its value. False with `error` filled if the value is wrong; false and
- * no error if it is none of these options. */
-bool bottle_option_read(int option, const char *value, struct bottle_options *bottle, enum principal *principal,
-                        struct error *error);
 
 /* "user" or "root". */
-bool bottle_option_principal(const char *value, enum principal *principal, struct error *error);
+bool bottle_read_principal(const char *value, enum principal *principal, struct error *error);
 
 #endif

@@ -7,7 +7,6 @@
 #include "bottle_options.h"
 #include "command.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,61 +95,94 @@ static int converse(const char *name, const struct request *request, const int *
     return status;
 }
 
+struct settings {
+    const char *name;
+    struct request *request;
+};
+
+static bool take_principal(void *settings, const char *argument, struct error *error)
+{
+    enum principal principal;
+    if (!bottle_read_principal(argument, &principal, error))
+        return false;
+    ((struct settings *)settings)->request->principal = principal;
+    return true;
+}
+
+static bool take_name(void *settings, const char *operand, struct error *error)
+{
+    ((struct settings *)settings)->name = operand;
+    return bottle_command_check_name(operand, error);
+}
+
+static bool take_command(void *settings, char **words, struct error *error)
+{
+    struct request *request = ((struct settings *)settings)->request;
+    if (words[0][0] == '\0')
+        return error_set(error, ERROR_USAGE, "exec: the command's name is empty");
+    for (request->word_count = 0; words[request->word_count] != NULL; request->word_count++) {
+        if (request->word_count == REQUEST_WORDS)
+            return error_set(error, ERROR_USAGE, "exec: the command has more than %d words", REQUEST_WORDS);
+        request->words[request->word_count] = words[request->word_count];
+    }
+    return true;
+}
+
+static const struct command_option options[] = {
+    { .name = "as",
+      .argument = "user|root",
+      .help = "uid 65534 or uid 0 of the bottle (default: what the bottle was started with)",
+      .take = take_principal },
+};
+
+static const struct command_operand operands[] = {
+    { .name = "NAME", .help = "the bottle's name", .least = 1, .most = 1, .take = take_name, .kind = WORD_BOTTLE },
+    { .name = "COMMAND", .help = "what to run (default: /bin/sh)", .take_command = take_command, .kind = WORD_PROGRAM },
+};
+
 static int run(int argc, char **argv, struct error *error)
 {
-    static const struct option options[] = { { "as", required_argument, NULL, 'a' }, COMMAND_HELP_OPTION };
-    static char *shell[] = { "/bin/sh", NULL };
-    static struct request request = { .kind = REQUEST_EXEC, .principal = REQUEST_DEFAULT_PRINCIPAL };
-    for (int option; (option = getopt_long(argc, argv, "+:", options, NULL)) != -1;) {
-        enum principal principal;
-        if (option != 'a')
-            return bottle_command_other_option(&bottle_command_exec, argv, option, error);
-        if (!bottle_option_principal(optarg, &principal, error))
-            return -1;
-        request.principal = principal;
-    }
-    const char *name = optind < argc ? argv[optind++] : NULL;
-    if (name == NULL) {
-        error_set(error, ERROR_USAGE, "exec: the bottle's name is missing: see bottle exec --help");
+    static struct request request = {
+        .kind = REQUEST_EXEC, .principal = REQUEST_DEFAULT_PRINCIPAL, .words = { "/bin/sh" }, .word_count = 1
+    };
+    struct settings settings = { .request = &request };
+    bool helped;
+    if (!command_parse(&bottle_command_exec, argc, argv, &settings, &helped, error))
         return -1;
-    }
-    if (!bottle_command_check_name(name, error))
-        return -1;
-    if (optind < argc && strcmp(argv[optind], "--") == 0)
-        optind++;
-    char **command = optind < argc ? argv + optind : shell;
-    if (command[0][0] == '\0') {
-        error_set(error, ERROR_USAGE, "exec: the command's name is empty");
-        return -1;
-    }
-    for (; command[request.word_count] != NULL && request.word_count < REQUEST_WORDS; request.word_count++)
-        request.words[request.word_count] = command[request.word_count];
-    if (command[request.word_count] != NULL) {
-        error_set(error, ERROR_USAGE, "exec: the command has more than %d words", REQUEST_WORDS);
-        return -1;
-    }
+    if (helped)
+        return 0;
     int descriptors[REQUEST_STREAMS];
-    if (!attend_fill_streams(error))
-        return -1;
     choose_streams(&request, descriptors);
     cleanup_close int signals = attend_signals(error);
-    int status = signals < 0 ? -1 : converse(name, &request, descriptors, signals, error);
+    int status = signals < 0 ? -1 : converse(settings.name, &request, descriptors, signals, error);
     if (status == 127)
-        fprintf(stderr, "bottle: %.128s: not found in the bottle\n", command[0]);
+        fprintf(stderr, "bottle: %.128s: not found in the bottle\n", request.words[0]);
     return status;
 }
 
+static const struct text_row statuses[] = {
+    { "0-255", "the command's own" },
+    { "4", "wrong usage" },
+    { "125", "no such bottle, or the command could not be started" },
+    { "126, 127", "the command is not executable, is not found" },
+    { "128+n", "signal n ended the command, or bottle" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_exec = {
+    .program = "bottle",
     .name = "exec",
     .summary = "run a command in a bottle that lives",
-    .help = "usage: bottle exec [--as user|root] NAME [--] [COMMAND [ARGUMENT...]]\n"
-            "\n"
-            "Runs COMMAND (default /bin/sh) in the bottle NAME, which bottle start has started. What the command left\n"
-            "running stays when it ends; when this bottle exec is ended, so is the command.\n"
-            "\n"
-            "  --as user|root     uid 65534 or uid 0 of the bottle (default: what the bottle was started with)\n"
-            "\n"
-            "Exit status: the command's own; 128+n if signal n ended it or bottle; 127 not found, 126 not executable;\n"
-            "125 no such bottle, or the command could not be started; 4 wrong usage.\n",
+    .description =
+        "Runs COMMAND in the bottle NAME, which bottle start has started. What the command left running stays "
+        "when it ends; when this bottle exec is ended, so is the command.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof *operands,
+    .statuses = statuses,
+    .files = bottle_files,
+    .environment = bottle_environment,
+    .see_also = "bottle-start(1), bottle-put(1), bottle-stop(1)",
     .run = run,
 };

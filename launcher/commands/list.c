@@ -4,7 +4,6 @@
  */
 #include "command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -82,19 +81,24 @@ static void print_json(const struct row *row, bool first)
     fputs("]}", stdout);
 }
 
+static bool take_json(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    *(bool *)settings = true;
+    return true;
+}
+
+static const struct command_option options[] = {
+    { .name = "json", .help = "the same for a program", .take = take_json },
+};
+
 static int run(int argc, char **argv, struct error *error)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, COMMAND_HELP_OPTION };
-    bool json = false, first = true;
-    for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (option != 'j')
-            return bottle_command_other_option(&bottle_command_list, argv, option, error);
-        json = true;
-    }
-    if (optind < argc) {
-        error_set(error, ERROR_USAGE, "list: takes no name: see bottle list --help");
+    bool json = false, first = true, helped;
+    if (!command_parse(&bottle_command_list, argc, argv, &json, &helped, error))
         return -1;
-    }
+    if (helped)
+        return 0;
     cleanup_free char(*names)[REGISTRY_NAME] = NULL;
     cleanup_close int directory = registry_open(false, error);
     int count = directory >= 0 ? registry_list(directory, &names, error) : 0;
@@ -119,15 +123,26 @@ static int run(int argc, char **argv, struct error *error)
     return error->code == ERROR_NONE ? 0 : -1;
 }
 
+static const struct text_row statuses[] = {
+    { "0", "all of them are listed" },
+    { "4", "wrong usage" },
+    { "125", "one could not be asked; those that could are listed" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_list = {
+    .program = "bottle",
     .name = "list",
     .summary = "list the bottles that live",
-    .help =
-        "usage: bottle list [--json]\n"
-        "\n"
-        "Lists this user's bottles: name, since when, the process that keeps it, whom its commands act as, its door,\n"
-        "and the fences that were left out.\n"
-        "\n"
-        "  --json   the same for a program\n",
+    .description =
+        "Lists this user's bottles: name, since when, the process that keeps it, whom its commands act as, its "
+        "door, and the fences that were left out.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .takes = "takes no name",
+    .statuses = statuses,
+    .files = bottle_files,
+    .environment = bottle_environment,
+    .see_also = "bottle-start(1), bottle-stop(1)",
     .run = run,
 };

@@ -10,7 +10,6 @@
 #include "bottle_options.h"
 #include "command.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -22,29 +21,22 @@
 #include "../support/process.h"
 #include "../terminal_relay.h"
 
-struct request {
-    struct bottle_options bottle;
-    enum principal principal;
+struct settings {
+    struct new_bottle bottle;
     char **command;
-    bool help; /* was asked for and given */
 };
 
-static int parse(int argc, char **argv, struct request *request, struct error *error)
+static bool take_command(void *settings, char **words, struct error *error)
 {
-    static const struct option options[] = { BOTTLE_OPTION_ROWS, COMMAND_HELP_OPTION };
-    static char *shell[] = { "/bin/sh", NULL };
-    for (int option; (option = getopt_long(argc, argv, "+:", options, NULL)) != -1;) {
-        if (bottle_option_read(option, optarg, &request->bottle, &request->principal, error))
-            continue;
-        request->help = option == 'h';
-        return error->code != ERROR_NONE ? -1 : bottle_command_other_option(&bottle_command_run, argv, option, error);
-    }
-    request->command = optind < argc ? argv + optind : shell;
-    if (request->command[0][0] != '\0')
-        return 0;
-    error_set(error, ERROR_USAGE, "run: the command's name is empty");
-    return -1;
+    ((struct settings *)settings)->command = words;
+    return words[0][0] != '\0' || error_set(error, ERROR_USAGE, "run: the command's name is empty");
 }
+
+static const struct command_option options[] = { BOTTLE_OPTION_ROWS };
+
+static const struct command_operand operands[] = {
+    { .name = "COMMAND", .help = "what to run (default: /bin/sh)", .take_command = take_command, .kind = WORD_PROGRAM },
+};
 
 static bool command_ended(void *context, int *status)
 {
@@ -56,7 +48,7 @@ static bool command_ended(void *context, int *status)
     return true;
 }
 
-static int run_in(struct bottle *bottle, const struct request *request, int signals, struct terminal_relay *terminal,
+static int run_in(struct bottle *bottle, const struct settings *settings, int signals, struct terminal_relay *terminal,
                   struct error *error)
 {
     struct exec_streams streams = { .input = 0, .output = 1, .errors = 2 };
@@ -64,7 +56,7 @@ static int run_in(struct bottle *bottle, const struct request *request, int sign
     pid_t command;
     if (terminal_relay_wanted()) {
         int master;
-        if (!native_backend.open_terminal(bottle, request->principal, &master, &slave, error) ||
+        if (!native_backend.open_terminal(bottle, settings->bottle.principal, &master, &slave, error) ||
             !terminal_relay_open(terminal, master, error))
             return -1;
         streams.terminal = isatty(0) == 1;
@@ -72,7 +64,7 @@ static int run_in(struct bottle *bottle, const struct request *request, int sign
         streams.output = isatty(1) == 1 ? slave : 1;
         streams.errors = isatty(2) == 1 ? slave : 2;
     }
-    if (!native_backend.exec(bottle, request->command, request->principal, &streams, &command, error))
+    if (!native_backend.exec(bottle, settings->command, settings->bottle.principal, &streams, &command, error))
         return -1;
     cleanup_close_fd(&slave); /* the end of the last process inside is the end of its terminal */
     return attend(signals, terminal, -1, command_ended, &command, NULL);
@@ -80,40 +72,56 @@ static int run_in(struct bottle *bottle, const struct request *request, int sign
 
 static int run(int argc, char **argv, struct error *error)
 {
+    static char *shell[] = { "/bin/sh", NULL };
     char init[PATH_MAX];
-    struct request request = { .bottle = { .system_directories = true, .init_path = init },
-                               .principal = PRINCIPAL_USER };
-    int parsed = parse(argc, argv, &request, error);
-    if (parsed == 0 && request.help)
+    bool helped;
+    struct settings settings = { .bottle = { .options = { .system_directories = true, .init_path = init },
+                                             .principal = PRINCIPAL_USER },
+                                 .command = shell };
+    if (!command_parse(&bottle_command_run, argc, argv, &settings, &helped, error))
+        return -1;
+    if (helped)
         return 0;
-    if (parsed != 0 || !attend_fill_streams(error) || !install_find("bottle-init", init, error))
+    if (!install_find("bottle-init", init, error))
         return -1;
     cleanup_close int signals = attend_signals(error);
     if (signals < 0)
         return -1;
-    struct bottle *bottle = native_backend.start(&request.bottle, error);
+    struct bottle *bottle = native_backend.start(&settings.bottle.options, error);
     if (bottle == NULL)
         return -1;
     struct terminal_relay terminal = TERMINAL_RELAY_NONE;
-    int status = run_in(bottle, &request, signals, &terminal, error);
+    int status = run_in(bottle, &settings, signals, &terminal, error);
     /* First everybody inside ends, then the last of what they wrote is shown, then the terminal is as it was. */
     bool gone = native_backend.destroy(bottle, error);
     terminal_relay_close(&terminal);
     if (status == 127)
-        fprintf(stderr, "bottle: %.128s: not found in the bottle\n", request.command[0]);
+        fprintf(stderr, "bottle: %.128s: not found in the bottle\n", settings.command[0]);
     return gone ? status : -1;
 }
 
+static const struct text_row statuses[] = {
+    { "0-255", "the command's own" },
+    { "4", "wrong usage" },
+    { "125", "the bottle could not be started" },
+    { "126, 127", "the command is not executable, is not found" },
+    { "128+n", "signal n ended the command, or bottle" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_run = {
+    .program = "bottle",
     .name = "run",
     .summary = "run a command in a new bottle",
-    .help =
-        "usage: bottle run [OPTION...] [--] [COMMAND [ARGUMENT...]]\n"
-        "\n"
-        "Runs COMMAND (default /bin/sh) in a new native bottle: the system's programs, read-only, and nothing else\n"
-        "of this host; no network but the door. The bottle ends with the command and leaves nothing.\n"
-        "\n" BOTTLE_OPTION_HELP "\n"
-        "Exit status: the command's own; 128+n if signal n ended it or bottle; 127 not found, 126 not executable;\n"
-        "125 the bottle could not be started; 4 wrong usage.\n",
+    .description =
+        "Runs COMMAND in a new native bottle: the system's programs, read-only, and nothing else of this host; "
+        "no network but the door. The bottle ends with the command and leaves nothing.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof *operands,
+    .statuses = statuses,
+    .environment = bottle_environment,
+    .see_also = "bottle-start(1), bottle-exec(1), bottle-backends(1)",
     .run = run,
 };

@@ -2,11 +2,9 @@
  * bottle start: a bottle that lives on. The name is taken first, in this process, so that it says what is wrong; then the
  * keeper (keeper/) starts the bottle, and this process says its name and goes. If the name can't be said, the bottle ends.
  */
-#include "attend.h"
 #include "bottle_options.h"
 #include "command.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,31 +47,39 @@ static bool take_name(struct keeper *keeper, struct error *error)
     return error_set(error, ERROR_SYSTEM, "can't find a name that no bottle has: give one by --name");
 }
 
+struct settings {
+    struct new_bottle bottle;
+    char name[REGISTRY_NAME];
+};
+
+static bool take_given_name(void *settings, const char *argument, struct error *error)
+{
+    struct settings *own = settings;
+    snprintf(own->name, sizeof own->name, "%s", argument);
+    return bottle_command_check_name(argument, error);
+}
+
+static const struct command_option options[] = {
+    { .name = "name",
+      .argument = "NAME",
+      .help = "its name: at most 32 of a-z, 0-9 and - (default: a short one that is free)",
+      .take = take_given_name },
+    BOTTLE_OPTION_ROWS,
+};
+
 static int run(int argc, char **argv, struct error *error)
 {
-    static const struct option options[] = { { "name", required_argument, NULL, 'n' },
-                                             BOTTLE_OPTION_ROWS,
-                                             COMMAND_HELP_OPTION };
     char init[PATH_MAX];
-    struct keeper keeper = { .options = { .system_directories = true, .init_path = init },
-                             .principal = PRINCIPAL_USER };
-    for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (bottle_option_read(option, optarg, &keeper.options, &keeper.principal, error))
-            continue;
-        if (error->code != ERROR_NONE)
-            return -1;
-        if (option != 'n')
-            return bottle_command_other_option(&bottle_command_start, argv, option, error);
-        if (!bottle_command_check_name(optarg, error))
-            return -1;
-        snprintf(keeper.name, sizeof keeper.name, "%s", optarg);
-    }
-    if (optind < argc) {
-        error_set(error, ERROR_USAGE, "start: takes no command: bottle start, then bottle exec NAME -- %.64s",
-                  argv[optind]);
+    bool helped;
+    struct settings settings = { .bottle = { .options = { .system_directories = true, .init_path = init },
+                                             .principal = PRINCIPAL_USER } };
+    if (!command_parse(&bottle_command_start, argc, argv, &settings, &helped, error))
         return -1;
-    }
-    if (!attend_fill_streams(error) || !install_find("bottle-init", init, error))
+    if (helped)
+        return 0;
+    struct keeper keeper = { .options = settings.bottle.options, .principal = settings.bottle.principal };
+    snprintf(keeper.name, sizeof keeper.name, "%s", settings.name);
+    if (!install_find("bottle-init", init, error))
         return -1;
     cleanup_close int directory = registry_open(true, error);
     keeper.directory = directory;
@@ -92,15 +98,24 @@ static int run(int argc, char **argv, struct error *error)
     return keeper_accept(answer, error) ? 0 : -1;
 }
 
+static const struct text_row statuses[] = {
+    { "0", "the bottle lives, and its name was printed" },
+    { "4", "wrong usage" },
+    { "125", "the bottle could not be started, or the name is taken" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_start = {
+    .program = "bottle",
     .name = "start",
     .summary = "start a bottle that lives on, and print its name",
-    .help = "usage: bottle start [OPTION...]\n"
-            "\n"
-            "Starts a native bottle that lives until bottle stop, and prints its name when it is ready.\n"
-            "\n"
-            "  --name NAME        its name: at most 32 of a-z, 0-9 and - (default: a short one that is "
-            "free)\n" BOTTLE_OPTION_HELP "\n"
-            "Exit status: 0; 125 the bottle could not be started, or the name is taken; 4 wrong usage.\n",
+    .description = "Starts a native bottle that lives until bottle stop, and prints its name when it is ready.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .takes = "takes no command: bottle start, then bottle exec NAME -- COMMAND",
+    .statuses = statuses,
+    .files = bottle_files,
+    .environment = bottle_environment,
+    .see_also = "bottle-exec(1), bottle-put(1), bottle-list(1), bottle-stop(1)",
     .run = run,
 };

@@ -5,7 +5,6 @@
 #include "command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -55,49 +54,92 @@ static int stop_all(struct error *error)
         struct error failure = { 0 };
         if (stop(names[i], false, &failure))
             continue;
-        fprintf(stderr, "bottle: %s\n", failure.text);
+        program_tell("bottle", &failure);
         status = STATUS_LAUNCH;
     }
     return status;
 }
+
+static int stop_each(char *const *names, size_t count)
+{
+    int status = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct error failure = { 0 };
+        if (stop(names[i], true, &failure))
+            continue;
+        program_tell("bottle", &failure);
+        status = STATUS_LAUNCH;
+    }
+    return status;
+}
+
+struct settings {
+    bool all;
+    char **names;
+    size_t count;
+};
+
+static bool take_all(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct settings *)settings)->all = true;
+    return true;
+}
+
+static bool take_name(void *settings, const char *operand, struct error *error)
+{
+    struct settings *own = settings;
+    own->names[own->count++] = (char *)operand;
+    return bottle_command_check_name(operand, error);
+}
+
+static const struct command_option options[] = {
+    { .name = "all", .help = "all of this user's", .take = take_all },
+};
+
+static const struct command_operand operands[] = {
+    { .name = "NAME", .help = "the bottle's name", .take = take_name, .kind = WORD_BOTTLE },
+};
 
 static int run(int argc, char **argv, struct error *error)
 {
-    static const struct option options[] = { { "all", no_argument, NULL, 'l' }, COMMAND_HELP_OPTION };
-    bool all = false;
-    for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (option != 'l')
-            return bottle_command_other_option(&bottle_command_stop, argv, option, error);
-        all = true;
-    }
-    if (all == (optind < argc)) {
-        error_set(error, ERROR_USAGE, "stop: takes names of bottles, or --all: see bottle stop --help");
+    cleanup_free char **names = calloc((size_t)argc, sizeof *names);
+    struct settings settings = { .names = names };
+    bool helped;
+    if (names == NULL) {
+        error_system(error, "can't stop bottles");
         return -1;
     }
-    for (int i = optind; i < argc; i++)
-        if (!bottle_command_check_name(argv[i], error))
-            return -1;
-    if (all)
-        return stop_all(error);
-    int status = 0;
-    for (int i = optind; i < argc; i++) {
-        struct error failure = { 0 };
-        if (stop(argv[i], true, &failure))
-            continue;
-        fprintf(stderr, "bottle: %s\n", failure.text);
-        status = STATUS_LAUNCH;
+    if (!command_parse(&bottle_command_stop, argc, argv, &settings, &helped, error))
+        return -1;
+    if (helped)
+        return 0;
+    if (settings.all == (settings.count > 0)) {
+        error_set(error, ERROR_USAGE, "stop: takes names of bottles, or --all; see bottle stop --help");
+        return -1;
     }
-    return status;
+    return settings.all ? stop_all(error) : stop_each(settings.names, settings.count);
 }
 
+static const struct text_row statuses[] = {
+    { "0", "they are gone" },
+    { "4", "wrong usage" },
+    { "125", "no such bottle, or something of it remained" },
+    { NULL, NULL },
+};
+
 const struct command bottle_command_stop = {
+    .program = "bottle",
     .name = "stop",
     .summary = "end bottles that live",
-    .help = "usage: bottle stop NAME...\n"
-            "       bottle stop --all\n"
-            "\n"
-            "Ends bottles with everything in them, and waits until it is gone.\n"
-            "\n"
-            "Exit status: 0; 125 no such bottle, or something of it remained; 4 wrong usage.\n",
+    .description = "Ends bottles with everything in them, and waits until it is gone. Each of several is tried.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .operands = operands,
+    .operand_count = sizeof operands / sizeof *operands,
+    .statuses = statuses,
+    .files = bottle_files,
+    .environment = bottle_environment,
+    .see_also = "bottle-start(1), bottle-list(1)",
     .run = run,
 };

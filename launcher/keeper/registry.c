@@ -107,13 +107,18 @@ static int try_connect(int directory, const char *name, bool wait)
     return take_fd(&fd);
 }
 
-/* Removes the socket of `name` if nobody listens on it. The caller holds the lock. */
-static bool remove_dead(int directory, const char *name)
+/* True if nobody listens on the socket of `name`. The caller holds the lock. */
+static bool is_dead(int directory, const char *name)
 {
     struct stat status;
     cleanup_close int fd = try_connect(directory, name, false);
     return fd < 0 && errno == ECONNREFUSED && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISSOCK(status.st_mode) && unlinkat(directory, name, 0) == 0;
+           S_ISSOCK(status.st_mode);
+}
+
+static bool remove_dead(int directory, const char *name)
+{
+    return is_dead(directory, name) && unlinkat(directory, name, 0) == 0;
 }
 
 static bool lock(int directory, struct error *error)
@@ -160,6 +165,15 @@ bool registry_listen(int directory, const char *name, struct registry_seat *seat
     if (!listening)
         cleanup_close_fd(&seat->listener);
     return listening;
+}
+
+bool registry_is_dead(int directory, const char *name, bool remove)
+{
+    if (!lock(directory, NULL))
+        return false;
+    bool dead = remove ? remove_dead(directory, name) : is_dead(directory, name);
+    flock(directory, LOCK_UN);
+    return dead;
 }
 
 int registry_connect(int directory, const char *name, struct error *error)

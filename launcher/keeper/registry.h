@@ -37,6 +37,9 @@ int registry_connect(int directory, const char *name, struct error *error);
 /* Gives the name back: removes the socket, whose listener is still open. One that somebody else made since then stays. */
 void registry_remove(int directory, const char *name, const struct registry_seat *seat);
 
+/* True if `name` is a socket that nobody listens on; it is then removed, if `remove`. */
+bool registry_is_dead(int directory, const char *name, bool remove);
+
 /* The names in the directory, sorted, dead ones among them: *names is the caller's, to be freed. Returns their number, or -1. */
 int registry_list(int directory, char (**names)[REGISTRY_NAME], struct error *error);
 

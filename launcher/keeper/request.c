@@ -75,7 +75,7 @@ size_t request_write(const struct request *request, char bytes[REQUEST_SIZE], st
 static bool valid_terminal_kind(const char *text)
 {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-");
-    return text[length] == '\0' && length < REQUEST_TERMINAL_KIND;
+    return length < REQUEST_TERMINAL_KIND && text[length] == '\0';
 }
 
 static bool junk(struct error *error, const char *what)

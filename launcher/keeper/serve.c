@@ -196,6 +196,7 @@ static void take_request(struct serve *serve, struct serve_client *client)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     int given[(sizeof control.space - CMSG_LEN(0)) / sizeof(int)];
+    memset(given, -1, sizeof given);
     size_t count = 0;
     const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&envelope) : NULL;
     if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {

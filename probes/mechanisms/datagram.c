@@ -82,7 +82,7 @@ void datagram_start(struct attempt *attempt, int protocol, bool connected, uint6
             attempt_end(attempt, STAGE_CONNECT, errno);
             return;
         }
-        if (tries == OWN_PORT_TRIES || protocol != 0 || !attempt_meets_itself(attempt))
+        if (tries == OWN_PORT_TRIES || protocol == IPPROTO_ICMP || !attempt_meets_itself(attempt))
             break;
         close(attempt->socket);
     }

@@ -36,6 +36,7 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_INHERITED] = &inherited_functions,
     [MECHANISM_SWEEP_TCP] = &sweep_tcp_functions,
     [MECHANISM_SWEEP_UDP] = &sweep_udp_functions,
+    [MECHANISM_UDPLITE] = &udplite_functions,
 };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)

@@ -120,12 +120,30 @@ def test_a_flood_ends_when_nobody_listens_any_more(account, alone):
     assert process.wait(BOUND) == 128 + signal.SIGPIPE
 
 
+# Says so on standard error when the flood has come to a standstill.
+FLOOD = """trap '' TERM HUP
+yes &
+until [ "$before" = "$now" ] && [ -n "$now" ]; do before=$now; sleep 0.2; now=$(grep wchar /proc/$!/io); done
+echo stuck >&2
+wait"""
+
+
 def test_a_flood_on_a_terminal_that_nobody_reads_ends_too(account):
-    flood = Terminal(account, "run", "sh", "-c", "trap '' TERM HUP; echo ready; exec yes")
-    read_until(flood.descriptor, b"ready")
+    path = account.home / "told"
+    os.mkfifo(path)
+    os.chmod(path, 0o666)
+    told = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    flood = Terminal(account, "run", "sh", "-c", FLOOD, redirect=f"2>{path}")
+    handle = os.open(path, os.O_WRONLY)  # or the end of file comes first
+    read_until(told, b"stuck")
+    os.read(flood.descriptor, 3000)  # now there is room for a little, and a write of more would wait
+    began = time.monotonic()
     os.kill(flood.pid, signal.SIGTERM)
     assert flood.wait() == 128 + signal.SIGTERM
+    assert time.monotonic() - began < 20
     flood.close()
+    os.close(told)
+    os.close(handle)
 
 
 def test_a_bottles_files_have_an_end(account, workshop, alone):  # noqa: F811

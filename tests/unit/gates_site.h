@@ -27,6 +27,12 @@ static inline void in_real_site(site_body *body)
     in_site_made_by_body(open_real_site);
 }
 
+static inline void in_calm_real_site(site_body *body)
+{
+    real_body = body;
+    in_site_made_by_body_and_calm(open_real_site);
+}
+
 static inline void site_check_lossless(struct test_site *test)
 {
     char text[160] = "";

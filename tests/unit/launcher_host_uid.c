@@ -1,8 +1,10 @@
 /* Who a principal is on the host: what host_uid says is what the kernel says of a command that runs. */
 #include "launcher_bottle.h"
 
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "../../launcher/id_block.h"
@@ -98,6 +100,27 @@ Test(launcher_host_uid, is_right_inside_a_site_too)
     cr_assert(site > 0 && namespaces_map_ids(site, 0, &error), "%s", error.text);
     cr_assert_eq(write(go[1], "1", 1), 1);
     cr_assert(process_wait(site, clock_microseconds() + BOUND, &status));
+    cr_expect_eq(process_exit_status(status), 0);
+}
+
+/* Without the user fence its commands of 65534 have a namespace of their own, in which that is another name of this id. */
+Test(launcher_host_uid, is_right_in_the_open_bottle_of_an_ordinary_user_who_is_not_65534)
+{
+    if (geteuid() != 0)
+        return;
+    int status = -1;
+    pid_t user = fork();
+    if (user == 0) {
+        uid_t told = 1, found = 2;
+        if (setgroups(0, NULL) != 0 || setresgid(1234, 1234, 1234) != 0 || setresuid(1234, 1234, 1234) != 0 ||
+            prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)
+            _exit(9);
+        struct bottle *bottle = start_without(backend_all_fences(&native_backend));
+        status = compare(bottle, PRINCIPAL_USER, &told, &found);
+        destroy(bottle);
+        _exit(status != 0 ? status : told == 1234 ? 0 : 3);
+    }
+    cr_assert(process_wait(user, clock_microseconds() + BOUND, &status));
     cr_expect_eq(process_exit_status(status), 0);
 }
 

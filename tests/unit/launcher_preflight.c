@@ -7,7 +7,7 @@
 #include "../../launcher/namespaces.h"
 
 struct settings {
-    const char *max, *clone, *apparmor, *profile;
+    const char *max, *clone, *apparmor, *profile, *net, *time;
 };
 
 static void write_setting(const char *directory, const char *name, const char *text)
@@ -33,6 +33,8 @@ static bool preflight_with(struct settings settings, struct error *error)
     write_setting(directory, "sys/user/max_user_namespaces", settings.max);
     write_setting(directory, "sys/kernel/unprivileged_userns_clone", settings.clone);
     write_setting(directory, "sys/kernel/apparmor_restrict_unprivileged_userns", settings.apparmor);
+    write_setting(directory, "sys/user/max_net_namespaces", settings.net);
+    write_setting(directory, "sys/user/max_time_namespaces", settings.time);
     write_setting(directory, "self/attr/apparmor/current", settings.profile);
     bool passed = namespaces_preflight(directory, error);
     snprintf(command, sizeof command, "rm -r %s", directory);
@@ -54,14 +56,19 @@ Test(launcher_preflight, each_setting_that_forbids_is_named_with_its_remedy)
         const char *remedy; /* NULL: nothing forbids */
         bool binds_root;
     } rows[] = {
-        { { "10000\n", "1\n", "0\n", NULL }, NULL, false },
-        { { NULL, NULL, NULL, NULL }, NULL, false },
-        { { "0\n", NULL, NULL, NULL }, "sysctl -w user.max_user_namespaces=", true },
-        { { "10000\n", "0\n", NULL, NULL }, "sysctl -w kernel.unprivileged_userns_clone=1", false },
-        { { "10000\n", NULL, "1\n", "unconfined\n" },
+        { { "10000\n", "1\n", "0\n", .net = "5\n", .time = "5\n" }, NULL, false },
+        { { 0 }, NULL, false },
+        { { .max = "0\n" }, "sysctl -w user.max_user_namespaces=", true },
+        { { .net = "0\n" },
+          "network namespaces are off here (user.max_net_namespaces is 0): sudo sysctl -w user.max_net_"
+          "namespaces=15000",
+          true },
+        { { .time = "0\n" }, "sysctl -w user.max_time_namespaces=15000", true },
+        { { .max = "10000\n", .clone = "0\n" }, "sysctl -w kernel.unprivileged_userns_clone=1", false },
+        { { .max = "10000\n", .apparmor = "1\n", .profile = "unconfined\n" },
           "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
           false },
-        { { "10000\n", NULL, "1\n", "bottle (enforce)\n" }, NULL, false },
+        { { .max = "10000\n", .apparmor = "1\n", .profile = "bottle (enforce)\n" }, NULL, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = { 0 };
@@ -73,6 +80,26 @@ Test(launcher_preflight, each_setting_that_forbids_is_named_with_its_remedy)
             cr_expect_null(strchr(error.text, '\n'));
         }
     }
+}
+
+Test(launcher_preflight, every_setting_that_forbids_is_told_and_not_only_the_first)
+{
+    char directory[] = "/tmp/preflight-XXXXXX", command[64], name[64];
+    unsigned forbidden = 0;
+    cr_assert_not_null(mkdtemp(directory));
+    write_setting(directory, "sys/user/max_user_namespaces", "0\n");
+    write_setting(directory, "sys/user/max_net_namespaces", "0\n");
+    write_setting(directory, "sys/user/max_pid_namespaces", "0\n");
+    for (size_t i = 0; i < namespaces_settings(); i++) {
+        struct error error = { 0 };
+        if (namespaces_setting(directory, i, name, &error))
+            continue;
+        forbidden++;
+        cr_expect(strncmp(name, "user.max_", 9) == 0 && strstr(error.text, name) != NULL, "%s: %s", name, error.text);
+    }
+    cr_expect_eq(forbidden, 3);
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    cr_assert_eq(system(command), 0);
 }
 
 Test(launcher_preflight, a_named_directory_of_helpers_is_the_only_one)

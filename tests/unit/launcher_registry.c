@@ -207,6 +207,7 @@ static int check_race(void)
         for (int i = 0; i < STARTERS; i++)
             if (fork() == 0) {
                 char byte;
+                process_die_with_parent(-1);
                 close(go[1]);
                 /* A directory of its own: locks belong to open files, and fork shares them. */
                 int own = registry_open(true, NULL);

@@ -1,4 +1,7 @@
 /* The real bottle-probe as a listener: whatever reaches it must be found in what it says. */
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "probes_network.h"
 
 #define PORT_TEXT 16
@@ -18,6 +21,7 @@ static void start_listener(char *const *arguments)
     listener.process = fork();
     if (listener.process == 0) {
         char *none[] = { NULL };
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
         dup2(output[1], 1), dup2(complaint[1], 2);
         execve(path, arguments, none);
         _exit(127);
@@ -42,7 +46,10 @@ static const char *complaint(void)
 
 static int exit_status(void)
 {
-    int status;
+    int status, process = (int)syscall(SYS_pidfd_open, listener.process, 0);
+    struct pollfd wait = { .fd = process, .events = POLLIN };
+    cr_assert_gt(poll(&wait, 1, 10000), 0, "the listener doesn't end");
+    close(process);
     cr_assert_eq(waitpid(listener.process, &status, 0), listener.process);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -201,6 +208,8 @@ Test(listener, makes_room_for_a_new_connection_by_closing_the_one_that_was_silen
         cr_assert_eq(send(callers[i], nonce, sizeof nonce, MSG_NOSIGNAL), sizeof nonce);
         expect_heard(nonce, sizeof nonce, "a caller beyond the bound");
     }
+    struct pollfd wait = { .fd = callers[0], .events = POLLIN };
+    cr_assert_gt(poll(&wait, 1, 10000), 0, "the first was left open");
     cr_expect_leq(recv(callers[0], &byte, 1, 0), 0, "the first was closed");
     nonce_of(CALLERS, nonce);
     cr_assert_eq(send(callers[CALLERS - 1], nonce, sizeof nonce, MSG_NOSIGNAL), sizeof nonce);

@@ -99,7 +99,7 @@ Test(vectors, have_only_targets_that_a_plan_can_have)
     for (size_t i = 0; i < vector_count; i++) {
         for (const struct vector_target *target = vectors[i].targets; target->address != NULL; target++) {
             enum transport transport = mechanism_transport(target->mechanism);
-            bool numbered = transport == TRANSPORT_TCP || transport == TRANSPORT_UDP;
+            bool numbered = transport_has_ports(transport);
             const char *problem = "";
             plan = (struct probe_plan){ .count = 1, .deadline_milliseconds = 1, .repeats = 1 };
             memset(plan.run, 'a', RUN_ID_DIGITS);
@@ -131,8 +131,7 @@ static bool same_tuple(const struct vector_target *a, const struct vector_target
     if (transport != mechanism_transport(b->mechanism) || strcmp(one, other) != 0 || a->port != b->port)
         return false;
     bool sweep = a->mechanism == MECHANISM_SWEEP_TCP || a->mechanism == MECHANISM_SWEEP_UDP;
-    return a->port != 0 || (transport != TRANSPORT_TCP && transport != TRANSPORT_UDP) ||
-           (sweep && a->mechanism == b->mechanism);
+    return a->port != 0 || !transport_has_ports(transport) || (sweep && a->mechanism == b->mechanism);
 }
 
 Test(vectors, never_share_a_tuple)

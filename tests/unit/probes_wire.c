@@ -189,6 +189,24 @@ Test(wire, a_broadcast_goes_to_everybody_on_the_link_as_often_as_any_datagram)
             cr_expect_arr_eq(frames[i].bytes, everybody, 6);
 }
 
+Test(wire, a_datagram_of_UDP_Lite_is_no_UDP_and_goes_as_often_as_any)
+{
+    int far = wire_enter();
+    WIRE_SKIP_IF(far < 0);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE);
+    cr_assert(fd >= 0 || getenv("MUST_WORK") == NULL, "no UDP-Lite: %s", strerror(errno));
+    if (fd < 0)
+        cr_skip_test("this kernel has no UDP-Lite");
+    close(fd);
+    plan_begin(3000, NULL);
+    uint16_t seq = plan_add(MECHANISM_UDPLITE, "198.51.100.67", 4067);
+    run(NULL);
+    wire_take_all(far);
+    expect(seq, STAGE_DEADLINE, "", "");
+    cr_expect_eq(wire_count_datagrams_of(IPPROTO_UDPLITE, "198.51.100.67", 4067, seq), 3);
+    cr_expect_eq(wire_count_datagrams("198.51.100.67", 4067, seq), 0);
+}
+
 /* A membership report that names the group: IGMP (protocol 2), or MLD (ICMPv6 131 or 143) behind a hop-by-hop
  * header. */
 static bool is_report(const struct frame *frame, const char *group)
@@ -224,7 +242,7 @@ Test(wire, a_join_is_reported_to_the_link_and_stands_long_enough_for_that)
     wire_take_all(far);
     expect(by_route4, STAGE_SENT, "", "");
     expect(by_scope, STAGE_SENT, "", "");
-    cr_expect_geq(done[by_route4].microseconds, 500000);
+    cr_expect_geq(done[by_route4].microseconds, 150000);
     cr_expect_lt(done[by_route4].microseconds, 5000000);
     cr_expect(was_reported("239.77.1.2"));
     cr_expect(was_reported("ff15::77:2"));

@@ -157,7 +157,7 @@ static inline int wire_enter(void)
             cr_skip_test("this host gives no user namespaces");                                                        \
     } while (0)
 
-/* A TCP segment or UDP datagram over IPv4; see wire_parse. */
+/* A TCP segment, or a datagram of UDP or UDP-Lite, over IPv4; see wire_parse. */
 struct piece {
     uint8_t protocol, flags;
     char to[INET_ADDRSTRLEN];
@@ -176,7 +176,7 @@ static inline bool wire_parse(const struct frame *frame, struct piece *piece)
     const uint8_t *transport = ip + head;
     *piece = (struct piece){ .protocol = ip[9] };
     inet_ntop(AF_INET, ip + 16, piece->to, sizeof piece->to);
-    if (piece->protocol != IPPROTO_TCP && piece->protocol != IPPROTO_UDP)
+    if (piece->protocol != IPPROTO_TCP && piece->protocol != IPPROTO_UDP && piece->protocol != IPPROTO_UDPLITE)
         return false;
     piece->from_port = (uint16_t)(transport[0] << 8 | transport[1]);
     piece->to_port = (uint16_t)(transport[2] << 8 | transport[3]);
@@ -195,15 +195,20 @@ static inline bool wire_has_nonce(const uint8_t *bytes, size_t size, uint16_t se
     return memmem(bytes, size, plan.attempts[seq - 1].nonce, NONCE_BYTES) != NULL;
 }
 
-/* How many UDP datagrams to this destination carry the nonce of the attempt. */
-static inline unsigned wire_count_datagrams(const char *to, uint16_t port, uint16_t seq)
+/* How many datagrams of UDP (or UDP-Lite) to this destination carry the nonce of the attempt. */
+static inline unsigned wire_count_datagrams_of(uint8_t protocol, const char *to, uint16_t port, uint16_t seq)
 {
     struct piece piece;
     unsigned count = 0;
     for (size_t i = 0; i < frame_count; i++)
-        count += wire_parse(&frames[i], &piece) && piece.protocol == IPPROTO_UDP && piece.to_port == port &&
+        count += wire_parse(&frames[i], &piece) && piece.protocol == protocol && piece.to_port == port &&
                  strcmp(piece.to, to) == 0 && wire_has_nonce(piece.payload, piece.payload_size, seq);
     return count;
+}
+
+static inline unsigned wire_count_datagrams(const char *to, uint16_t port, uint16_t seq)
+{
+    return wire_count_datagrams_of(IPPROTO_UDP, to, port, seq);
 }
 
 /* The first bare SYN to a port. False if there is none. */

@@ -208,14 +208,17 @@ Test(witness_capture, a_sweep_is_told_by_its_source_ports_and_notes_each_destina
     close_world(world);
 }
 
-Test(witness_capture, a_connection_to_where_a_sweep_sends_from_is_no_answer)
+Test(witness_capture, a_connection_to_where_a_sweep_sends_from_is_no_answer_and_its_own_tuple_is_nobodys)
 {
-    struct world *world = open_world();
-    struct witness_message message;
-    send_packet(world, IPPROTO_TCP, "127.0.0.1", 4000, "127.0.0.1", 61001, SYN, "", 0);
-    strays_report(&world->capture.strays, &world->house.outbox);
-    cr_assert(next_message(world, &message) && message.event == WITNESS_STRAY);
-    close_world(world);
+    static const uint16_t stray_ports[] = { 61001, 65535 };
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = open_world();
+        struct witness_message message;
+        send_packet(world, IPPROTO_TCP, "127.0.0.1", 4000, "127.0.0.1", stray_ports[i], SYN, "", 0);
+        strays_report(&world->capture.strays, &world->house.outbox);
+        cr_assert(next_message(world, &message) && message.event == WITNESS_STRAY, "port %u", stray_ports[i]);
+        close_world(world);
+    }
 }
 
 Test(witness_capture, a_sweeps_nonce_from_anywhere_else_is_the_sweeps_and_notes_the_port_also_out_of_a_stream)
@@ -286,6 +289,8 @@ Test(witness_capture, a_SYN_that_asks_for_a_multipath_connection_is_heard_as_one
         { { 2, 0, 1, 1, 30, 4, 0x01, 0 }, SYN, 444, false },  /* after what can't be an option */
         { { 2, 90, 1, 1, 30, 4, 0x01, 0 }, SYN, 444, false }, /* or leaves the header */
         { { 2, 1, 30, 4, 0x01, 0 }, SYN, 444, false },
+        { { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 30, 4 }, SYN, 444, false }, /* its rest lies behind the header */
+        { { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 30 }, SYN, 444, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct world *world = open_world();

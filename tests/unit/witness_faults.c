@@ -353,17 +353,23 @@ Test(witness_faults, is_jailed_and_stays_under_32_megabytes)
 
 static void sweep(struct test_site *site)
 {
+#ifdef BOTTLE_SANITIZED /* the witness is five times slower then, and the kernel around it is not */
+    enum { FIRST = 10000, PORTS = 1000 };
+#else
     enum { FIRST = 10000, PORTS = 5000 };
+#endif
     site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", FIRST + PORTS - 1);
     site_start_witness(site);
     for (uint16_t port = FIRST; port < FIRST + PORTS; port++)
         close(site_connect(site, SOCK_STREAM, 0, NULL, "1.1.1.1", port));
     site_stop_witness(site);
-    site_check_no(site, WITNESS_LOST);
-    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", "1.1.1.1:14999", true), "the last went unseen");
+    char at[32];
+    snprintf(at, sizeof at, "1.1.1.1:%d", FIRST + PORTS - 1);
+    site_check_nothing_lost(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "wan0", at, true), "the last went unseen");
 }
 
-Test(witness_faults, a_sweep_of_five_thousand_ports_loses_nothing)
+Test(witness_faults, a_sweep_of_thousands_of_ports_loses_nothing, .timeout = 120)
 {
-    in_site(sweep);
+    in_calm_site(sweep);
 }

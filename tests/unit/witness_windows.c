@@ -106,6 +106,26 @@ Test(witness_windows, hex_with_a_gap_is_not_found)
     }
 }
 
+/* A foreign byte ends a run, whatever its bits would be as a digit. */
+Test(witness_windows, a_byte_that_is_no_digit_stands_for_none)
+{
+    static const uint8_t ones[NONCE_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    static const struct {
+        char digit;
+        size_t length; /* of one window */
+    } rows[] = { { 'f', 16 }, { '7', 13 } };
+    windows_insert(table, ones, 0);
+    for (size_t row = 0; row < 2; row++)
+        for (size_t at = 0; at < rows[row].length; at++) {
+            uint8_t text[16];
+            memset(text, rows[row].digit, rows[row].length);
+            cr_assert(only_found(text, rows[row].length, rows[row].length, 0));
+            text[at] = '-';
+            cr_assert(nothing_found(text, rows[row].length), "%.*s", (int)rows[row].length, (const char *)text);
+        }
+}
+
 /* A window in the middle of longer data: 0 to 9 bytes before it give every bit alignment in both directions.
  */
 Test(witness_windows, every_window_in_base32_is_found_at_every_bit_alignment_in_any_case)

@@ -2,8 +2,8 @@
  * How a bottle comes to be. Two processes:
  *
  *   caller    clones init into new namespaces; while init prepares what needs no ids it looks for ids and maps them; while
- *             init builds the root it loads bottle-init into memory and compiles the seccomp rules; then it opens the
- *             namespaces, and hears that bottle-init runs
+ *             init builds the root it loads bottle-init into memory; then it opens the namespaces, and hears that
+ *             bottle-init runs
  *   init      PID 1: makes the network, the door's listener, the namespace of the `user` principal and the root, gives up
  *             all it may do and becomes bottle-init, from the sealed copy in memory
  *
@@ -116,7 +116,7 @@ static bool set_up_nesting(const struct build *build, struct error *error)
     return file_write("/proc/sys/user/max_user_namespaces", "0", error);
 }
 
-/* A new time namespace is for children first; the calling process enters it like any other. */
+/* A new time namespace is for children first, and since Linux 6.3 for the next program; so the process enters it itself. */
 static bool set_up_time(const struct build *build, struct error *error)
 {
     (void)build;
@@ -336,9 +336,8 @@ bool native_build(struct bottle *bottle, const char *init_path, int *listener, s
     cleanup_close_fd(&init_channel);
     cleanup_close_fd(&init_lifeline);
     bottle->init = init;
-    bool built = give(bottle, channel, init_path, error) &&
-                 (!native_fenced(bottle->without, FENCE_SECCOMP) || native_filter_compile(&bottle->filter, error)) &&
-                 follow(bottle, channel, deadline, listener, error) && open_namespaces(bottle, error);
+    bool built = give(bottle, channel, init_path, error) && follow(bottle, channel, deadline, listener, error) &&
+                 open_namespaces(bottle, error);
     if (!built) {
         process_kill(bottle->init);
         bottle->init = 0;

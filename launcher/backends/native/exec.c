@@ -77,11 +77,11 @@ static bool take_session(const struct bottle *bottle, bool terminal, struct erro
  * that the next step gives up, and entering a user namespace needs calls that the filter takes. */
 static bool take_principal(const struct bottle *bottle, enum principal principal, struct error *error)
 {
-    bool filtered = bottle->filter.count > 0;
+    bool filtered = native_fenced(bottle->without, FENCE_SECCOMP);
     bool privileged = !native_fenced(bottle->without, FENCE_NO_NEW_PRIVILEGES);
     if (principal == PRINCIPAL_USER && bottle->user_namespace >= 0 && setns(bottle->user_namespace, CLONE_NEWUSER) != 0)
         return error_system(error, "can't enter the user namespace of uid 65534");
-    if (filtered && privileged && !native_filter_load(&bottle->filter, error))
+    if (filtered && privileged && !native_filter_load(error))
         return false;
     if (!namespaces_become(principal, -1, error))
         return false;
@@ -89,7 +89,7 @@ static bool take_principal(const struct bottle *bottle, enum principal principal
         return false;
     if (!privileged && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return error_system(error, "can't set no_new_privs");
-    return !filtered || privileged || native_filter_load(&bottle->filter, error);
+    return !filtered || privileged || native_filter_load(error);
 }
 
 /* The command's whole environment: nothing of the caller's but the name of its terminal's kind. */

@@ -49,6 +49,6 @@ bool native_fingerprint(const struct bottle *bottle, struct fingerprint *fingerp
             used += (size_t)snprintf(fingerprint->details + used, sizeof fingerprint->details - used, " %s",
                                      native_namespaces[i].file);
     snprintf(fingerprint->details + used, sizeof fingerprint->details - used, "; init pid %d; seccomp %s",
-             (int)bottle->init, bottle->filter.count > 0 ? "on" : "off");
+             (int)bottle->init, native_fenced(bottle->without, FENCE_SECCOMP) ? "on" : "off");
     return true;
 }

@@ -6,7 +6,6 @@
 #ifndef LAUNCHER_BACKENDS_NATIVE_NATIVE_H
 #define LAUNCHER_BACKENDS_NATIVE_NATIVE_H
 
-#include <linux/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -48,12 +47,6 @@ extern const struct native_namespace native_namespaces[NATIVE_NAMESPACES];
 /* True if the kernel has this namespace. */
 bool native_namespace_exists(const struct native_namespace *wanted);
 
-#define NATIVE_FILTER_CAPACITY 2048 /* instructions; the kernel takes 4096 */
-struct native_filter {
-    unsigned short count;
-    struct sock_filter instructions[NATIVE_FILTER_CAPACITY];
-};
-
 enum { NATIVE_COMMANDS = 64, NATIVE_FILES = 16, NATIVE_NAME = 64 };
 
 struct bottle {
@@ -66,7 +59,6 @@ struct bottle {
     int namespaces[NATIVE_NAMESPACES]; /* -1: shared with the caller */
     int user_namespace;                /* of the `user` principal where the bottle maps one id only, else -1 */
     int temporary;                     /* /tmp of the bottle, O_PATH */
-    struct native_filter filter;       /* count 0: no seccomp fence */
     struct native_command {
         pid_t pid;
         int handle; /* pidfd, or -1 on a kernel without */
@@ -112,9 +104,8 @@ bool native_descriptors_close(int kept, struct error *error);
 /* Has every descriptor from 3 up closed when the calling process runs another program. */
 bool native_descriptors_close_on_exec(struct error *error);
 
-/* Compiles the seccomp rules once; loads them into the calling process (which has no_new_privs or CAP_SYS_ADMIN). */
-bool native_filter_compile(struct native_filter *filter, struct error *error);
-bool native_filter_load(const struct native_filter *filter, struct error *error);
+/* Loads the seccomp rules into the calling process (which has no_new_privs or CAP_SYS_ADMIN). */
+bool native_filter_load(struct error *error);
 
 /* --- the life of a bottle --- */
 

@@ -1,7 +1,6 @@
 /*
  * What a hostile program of test_hostile.py is made of. It is linked into the real probe and acts in the fenced bottle
- * alone, before the probe's main (which goes on if act() returns): bare and open runs and all controls see the site's
- * directory of sockets. With HOSTILE_ALONE it is a program of its own, for `bottle run`.
+ * alone, before the probe's main (which goes on if act() returns), where a principal's attempts are to be made. With HOSTILE_ALONE it is a program of its own, for `bottle run`.
  */
 #ifndef E2E_HOSTILE_H
 #define E2E_HOSTILE_H
@@ -10,12 +9,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-static void act(void);
+#include "../leaks/session.h"
 
-static inline bool in_fenced_bottle(void)
-{
-    return access("/run/bottle-gate", F_OK) != 0;
-}
+static void act(void);
 
 /* Whatever can be ignored is ignored, and the caller's session is left. */
 static inline void become_stubborn(void)
@@ -34,7 +30,7 @@ int main(void)
 #else
 __attribute__((constructor)) static void act_in_the_fenced_bottle(void)
 {
-    if (in_fenced_bottle())
+    if (makes_attempts_in_the_fenced_bottle())
         act();
 }
 #endif

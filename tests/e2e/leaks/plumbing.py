@@ -44,7 +44,9 @@ class Scene:
         self.probe, self.phase = probe, phase
         self.bottle = f"/proc/{probe}/ns/net"
         self.site = f"/proc/{phase}/ns/net"  # the site's host namespace
-        self.init = next(pid for pid in children(phase) if status(pid)[0] == "bottle-init")
+        own = os.stat(self.bottle).st_ino
+        self.init = next(pid for pid in children(phase) if status(pid)[0] == "bottle-init"
+                         and os.stat(f"/proc/{pid}/ns/net").st_ino == own)  # a second bottle has one too
         assert os.stat(self.bottle).st_ino != os.stat(self.site).st_ino, "the bottle is not fenced"
 
     def planned(self, principal, vector, address):
@@ -150,9 +152,21 @@ JUDGED = """table inet leak {
 }"""
 
 
-def lay_cable(scene, *, version4=True, version6=True, masquerade=True, rules=""):
-    """A veth from the bottle to the site's host namespace, which routes it on; `rules` are nft rules for what the bottle
-    sends over it."""
+DROPPED = """table inet fence {
+  chain to_the_host {
+    type filter hook input priority filter
+    iifname leak0 drop
+  }
+  chain beyond_it {
+    type filter hook forward priority filter
+    iifname leak0 drop
+  }
+}"""
+
+
+def lay_cable(scene, *, version4=True, version6=True, masquerade=True, rules="", dropped=False):
+    """A veth from the bottle to the site's host namespace, which routes it on, or drops all that comes by it; `rules` are nft
+    rules for what the bottle sends over it."""
     outside, inside = [], []
     outside.append(f"ip link add leak0 type veth peer name eth0 netns {scene.probe}")
     outside.append("ip link set leak0 up")
@@ -164,6 +178,10 @@ def lay_cable(scene, *, version4=True, version6=True, masquerade=True, rules="")
     if version6:
         outside += ["ip address add fd30::1/64 dev leak0 nodad", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"]
         inside += ["ip address add fd30::2/64 dev eth0 nodad", "ip route add default via fd30::1"]
+    if dropped:
+        outside.append(f"nft '{DROPPED}'")
+    if not version6:
+        inside.append("echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6")
     if masquerade:
         outside.append(f"nft '{MASQUERADE}'")
     if rules:

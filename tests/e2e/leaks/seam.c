@@ -1,7 +1,6 @@
 /*
  * Linked into a probe for test_leaks.py: holds the probe still in the fenced bottle, so that a test can make a leak from
- * outside before anything is tried. Bare and open runs and all controls see the site's directory of sockets and go on at
- * once.
+ * outside before anything is tried.
  *
  * A test may also hand a descriptor in, as a launcher that forgot to close one would: where somebody listens on the
  * abstract socket @leak-descriptor, the descriptor that comes from there (SCM_RIGHTS, unix(7)) stays open for the probe.
@@ -14,8 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SITE_DIRECTORY "/run/bottle-gate"
-#define GIVER          "leak-descriptor"
+#include "session.h"
+
+#define GIVER "leak-descriptor"
 
 static void take_descriptor(void)
 {
@@ -41,7 +41,7 @@ static void take_descriptor(void)
 
 __attribute__((constructor)) static void hold_in_the_fenced_bottle(void)
 {
-    if (access(SITE_DIRECTORY, F_OK) == 0)
+    if (!makes_attempts_in_the_fenced_bottle())
         return;
     raise(SIGSTOP);
     take_descriptor();

@@ -54,13 +54,29 @@ def reaches_the_host(attempt):
     return address(attempt) in HOST
 
 
+def is_gateway(attempt):
+    """Does it go to whatever gateway the bottle has?"""
+    return attempt["target"].startswith("gateway(")
+
+
+EVERY_HOST = {ipaddress.ip_address("224.0.0.1"), ipaddress.ip_address("ff02::1")}  # the groups that nobody has to join
+
+
+def is_let_in(attempt):
+    """Does it end at the host where a cable joins the bottle to it? The host is the bottle's gateway then. Groups that nobody
+    on the host has joined end nowhere."""
+    to = address(attempt)
+    return is_gateway(attempt) or to in HOST | EVERY_HOST or to == LIMITED_BROADCAST or to == LAN.broadcast_address
+
+
 def leaves_by_cable(attempt):
-    """What a witness hears where a cable joins the bottle to the host, which routes everything on. Packets to the host
-    itself arrive by the cable's own interface; only TCP has a listener there."""
-    return crosses_a_router(attempt) or reaches_the_host(attempt) and transport(attempt) == "tcp"
+    """What a witness hears where a cable joins the bottle to the host, which routes everything on."""
+    return crosses_a_router(attempt) or is_let_in(attempt)
 
 
 def version(attempt):
+    if is_gateway(attempt):
+        return 6 if "IPv6" in attempt["target"] else 4
     to = address(attempt)
     return None if to is None else to.version
 
@@ -68,3 +84,11 @@ def version(attempt):
 def is_abstract(attempt, name):
     """Is it @NAME, or the datagram socket beside it?"""
     return transport(attempt) == "unix" and attempt["target"].split("/", 1)[0] in (f"@{name}", f"@{name}.d")
+
+
+def carries_a_nonce(attempt):
+    """Or is it known only by where it goes? So are a bare SYN, the case of a name's letters and an IPv4 group report; and
+    nothing answers for an IPv4 address in the lowest bits of IPv6."""
+    by_target = attempt["id"] == "BG-070" or attempt["target"] == "76.76.2.0:53/udp" or (
+        attempt["target"].endswith("/group") and ":" not in attempt["target"])
+    return not by_target and not (attempt["target"].startswith("[::127.0.0.1]") and attempt["target"].endswith("/tcp"))

@@ -1,0 +1,141 @@
+/*
+ * `bottle-gate preflight`: what this host lacks for runs with a backend, all of it and not only the first, each with the
+ * exact remedy; and what it could do without, with what is then not proved.
+ */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../launcher/support/cleanup.h"
+#include "../checks.h"
+#include "backend_option.h"
+#include "command.h"
+
+struct settings {
+    const char *backend;
+    bool json;
+};
+
+static bool take_backend(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct settings *)settings)->backend = argument;
+    return true;
+}
+
+static bool take_json(void *settings, const char *argument, struct error *error)
+{
+    (void)argument, (void)error;
+    ((struct settings *)settings)->json = true;
+    return true;
+}
+
+static const struct command_option options[] = {
+    { .name = "backend",
+      .argument = "NAME",
+      .help = "what would start the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
+      .take = take_backend,
+      .word_at = backend_option_name_at },
+    { .name = "json", .help = "the same for a program", .take = take_json },
+};
+
+static void print_for_people(const struct backend *backend, const struct check *checks, size_t count)
+{
+    unsigned counts[CHECK_STATES] = { 0 };
+    printf("bottle-gate %s  preflight  backend %s\n\n", BOTTLE_VERSION, backend->name);
+    for (size_t i = 0; i < count; i++) {
+        const struct check *check = &checks[i];
+        counts[check->state]++;
+        printf("  %-8s %-43s %s\n", check->state == CHECK_MISSING ? "MISSING" : check_state_name(check->state),
+               check->name, check->purpose);
+        if (check->state == CHECK_MISSING || check->state == CHECK_LESS)
+            printf("           %s\n", check->problem);
+        if (check->state == CHECK_LESS)
+            printf("           not proved without it: %s\n", check->unproved);
+    }
+    if (!checks_passed(checks, count))
+        printf("\nNOT USABLE  %u missing: no run can be made here before that is mended\n", counts[CHECK_MISSING]);
+    else if (counts[CHECK_LESS] > 0)
+        printf("\nUSABLE  a run here proves less where it says so above\n");
+    else
+        printf("\nUSABLE\n");
+}
+
+static bool print_json(const struct backend *backend, const struct check *checks, size_t count)
+{
+    cJSON *report = cJSON_CreateObject();
+    cJSON_AddStringToObject(report, "schema", "bottle-gate/preflight/1");
+    cJSON_AddStringToObject(report, "backend", backend->name);
+    cJSON_AddBoolToObject(report, "usable", checks_passed(checks, count));
+    cJSON *list = cJSON_AddArrayToObject(report, "checks");
+    for (size_t i = 0; i < count; i++) {
+        cJSON *check = cJSON_CreateObject();
+        cJSON_AddStringToObject(check, "name", checks[i].name);
+        cJSON_AddStringToObject(check, "state", check_state_name(checks[i].state));
+        cJSON_AddBoolToObject(check, "needed", checks[i].unproved == NULL);
+        cJSON_AddStringToObject(check, "purpose", checks[i].purpose);
+        if (checks[i].state == CHECK_OK)
+            cJSON_AddNullToObject(check, "problem");
+        else
+            cJSON_AddStringToObject(check, "problem", checks[i].problem);
+        if (checks[i].unproved == NULL)
+            cJSON_AddNullToObject(check, "not_proved");
+        else
+            cJSON_AddStringToObject(check, "not_proved", checks[i].unproved);
+        cJSON_AddItemToArray(list, check);
+    }
+    cleanup_free char *text = cJSON_Print(report);
+    cJSON_Delete(report);
+    return text != NULL && puts(text) >= 0;
+}
+
+static int preflight_command(int argc, char **argv, struct error *error)
+{
+    static struct check checks[CHECKS_MAX];
+    struct settings settings = { .backend = backend_option_default() };
+    bool helped;
+    if (!command_parse(&command_preflight, argc, argv, &settings, &helped, error))
+        return -1;
+    if (helped)
+        return EXIT_PASS;
+    const struct backend *backend = backend_option_find(settings.backend, error);
+    if (backend == NULL)
+        return -1;
+    size_t count = checks_make(backend, checks);
+    if (settings.json && !print_json(backend, checks, count)) {
+        error_set(error, ERROR_SYSTEM, "out of memory for the list");
+        return -1;
+    }
+    if (!settings.json)
+        print_for_people(backend, checks, count);
+    return checks_passed(checks, count) ? EXIT_PASS : EXIT_USAGE;
+}
+
+static const struct text_row statuses[] = {
+    { "0", "runs can be made here" },
+    { "3", "the list could not be written" },
+    { "4", "something that is needed is missing; or wrong usage" },
+    { NULL, NULL },
+};
+
+static const struct text_row environment[] = {
+    { "BOT_BOTTLE_BACKEND", "the backend where --backend names none" },
+    { "BOTTLE_LIBEXEC", "the directory of bottle-probe and bottle-init, if they are not where they were installed" },
+    { NULL, NULL },
+};
+
+const struct command command_preflight = {
+    .program = "bottle-gate",
+    .name = "preflight",
+    .summary = "tell what this host lacks, and the command that mends it",
+    .description =
+        "Looks at everything that a run needs of this host, and at what it can do without, and shows a line for each: "
+        "ok; MISSING, with the exact remedy; less, with what is then not proved; unknown, where something else must be "
+        "mended first. It changes nothing.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .statuses = statuses,
+    .environment = environment,
+    .see_also = "bottle-gate-run(1)",
+    .run = preflight_command,
+};

@@ -1,0 +1,21 @@
+/*
+ * What runs and bottles that were killed leave of themselves: processes, mounts and namespaces end with them by the kernel's
+ * hand; what remains is files in this user's run-time directories. Evidence that was kept whole is no leftover.
+ */
+#ifndef GATES_LEFTOVERS_H
+#define GATES_LEFTOVERS_H
+
+#include <stdbool.h>
+
+#include "../launcher/support/error.h"
+
+/* Calls `told` for each leftover with its path and what it is; removes it unless `dry`. `base` is one of the directories of
+ * leftovers_base. One that isn't there has none. False with `error` if not all could be looked at or removed; what is in
+ * use by a living run is never touched. */
+bool leftovers_collect(const char *base, bool dry, void (*told)(const char *path, const char *what, void *context),
+                       void *context, struct error *error);
+
+/* The directories in which such files lie, wherever XDG_RUNTIME_DIR pointed to: false after the last. */
+bool leftovers_base(unsigned index, char path[256]);
+
+#endif

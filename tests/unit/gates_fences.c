@@ -1,0 +1,54 @@
+/*
+ * The vector table and the backends' lists of vectors, which stand in two folders that don't know each other, say the same: a
+ * row that no fence claims would be BLOCKED by nothing that a report can name, and no self-proof would ever try it.
+ */
+#include <criterion/criterion.h>
+
+#include "../../launcher/backend.h"
+#include "../../probes/vectors.h"
+
+static bool lists(const uint16_t *ids, uint16_t vector)
+{
+    for (; *ids != 0; ids++)
+        if (*ids == vector)
+            return true;
+    return false;
+}
+
+static bool is_stopped(const struct backend *backend, uint16_t vector)
+{
+    for (size_t i = 0; i < backend->fence_count; i++)
+        if (lists(backend->fences[i].vectors, vector))
+            return true;
+    return false;
+}
+
+Test(fences, of_each_backend_claim_every_vector_or_its_make_stops_it)
+{
+    size_t backends = 0;
+    for (const struct backend *backend; (backend = backend_at(backends)) != NULL; backends++)
+        for (size_t i = 0; i < vector_count; i++)
+            cr_expect(is_stopped(backend, vectors[i].id) || backend->structural(vectors[i].id, false) ||
+                          backend->structural(vectors[i].id, true),
+                      "no fence of %s says that it stops BG-%03u", backend->name, vectors[i].id);
+    cr_expect_gt(backends, 0);
+}
+
+Test(fences, claim_only_vectors_that_there_are_and_none_twice)
+{
+    const struct backend *backend;
+    for (size_t b = 0; (backend = backend_at(b)) != NULL; b++)
+        for (size_t i = 0; i < backend->fence_count; i++)
+            for (const uint16_t *id = backend->fences[i].vectors; *id != 0; id++) {
+                cr_expect_not_null(vector_find(*id), "BG-%03u of %s", *id, backend->fences[i].name);
+                cr_expect_not(lists(id + 1, *id), "BG-%03u of %s", *id, backend->fences[i].name);
+            }
+}
+
+Test(fences, an_open_bottle_must_leak_only_what_its_fences_claim)
+{
+    const struct backend *backend;
+    for (size_t b = 0; (backend = backend_at(b)) != NULL; b++)
+        for (const uint16_t *id = backend->open_must_leak; *id != 0; id++)
+            cr_expect(vector_find(*id) != NULL && is_stopped(backend, *id), "BG-%03u of %s", *id, backend->name);
+}

@@ -1,0 +1,186 @@
+/* What killed runs leave is removed, and nothing else: not whole evidence, not what lives, not what isn't ours. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../gates/leftovers.h"
+#include "../../launcher/keeper/registry.h"
+
+#define RUN(digit) "000000000000000000000000000000" digit digit
+
+static char base[64], told[1024];
+
+static void begin(void)
+{
+    snprintf(base, sizeof base, "/tmp/leftovers-XXXXXX");
+    cr_assert_not_null(mkdtemp(base));
+    told[0] = '\0';
+}
+
+static void end(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", base);
+    cr_assert_eq(system(command), 0);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    return path;
+}
+
+static void make_directory(const char *name)
+{
+    cr_assert_eq(mkdir(path_of(name), 0700), 0);
+}
+
+static void make_file(const char *name, const char *text)
+{
+    FILE *file = fopen(path_of(name), "w");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static bool exists(const char *name)
+{
+    struct stat status;
+    return lstat(path_of(name), &status) == 0;
+}
+
+static void tell(const char *path, const char *what, void *context)
+{
+    (void)what, (void)context;
+    size_t used = strlen(told);
+    snprintf(told + used, sizeof told - used, "%s ", path + strlen(base) + 1);
+}
+
+static bool collect(bool dry, struct error *error)
+{
+    return leftovers_collect(base, dry, tell, NULL, error);
+}
+
+Test(leftovers, of_a_killed_run_are_removed_and_whole_evidence_stays, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(RUN("a"));
+    make_directory(RUN("b"));
+    make_file(RUN("b") "/evidence.txt", "half");
+    make_directory(RUN("c"));
+    make_file(RUN("c") "/evidence.txt", "all\n");
+    make_file(RUN("c") "/report.json", "{\n}\n");
+    make_directory(RUN("d"));
+    make_file(RUN("d") "/report.json", "{ \"half\": [");
+    make_directory("somebody-elses");
+    make_file(RUN("e"), "no directory");
+    cr_expect(collect(true, &error), "%s", error.text);
+    cr_expect_str_eq(told, RUN("a") " " RUN("b") " " RUN("d") " ");
+    cr_expect(exists(RUN("a")) && exists(RUN("b")) && exists(RUN("d")));
+    told[0] = '\0';
+    cr_expect(collect(false, &error), "%s", error.text);
+    cr_expect_str_eq(told, RUN("a") " " RUN("b") " " RUN("d") " ");
+    cr_expect(!exists(RUN("a")) && !exists(RUN("b")) && !exists(RUN("d")));
+    cr_expect(exists(RUN("c") "/report.json") && exists("somebody-elses") && exists(RUN("e")));
+    told[0] = '\0';
+    cr_expect(collect(false, &error));
+    cr_expect_str_empty(told);
+}
+
+Test(leftovers, of_a_run_that_is_keeping_its_evidence_are_none, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(RUN("a"));
+    int keeper = open(base, O_RDONLY | O_DIRECTORY);
+    cr_assert_eq(flock(keeper, LOCK_SH), 0);
+    cr_expect_not(collect(false, &error));
+    cr_expect_eq(error.code, ERROR_HOST);
+    cr_expect(exists(RUN("a")));
+    cr_expect_str_empty(told);
+    close(keeper);
+    error = (struct error){ 0 };
+    cr_expect(collect(false, &error), "%s", error.text);
+    cr_expect_not(exists(RUN("a")));
+}
+
+Test(leftovers, with_something_unknown_in_them_stay_and_are_told_as_an_error, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(RUN("a"));
+    make_directory(RUN("a") "/below");
+    make_directory(RUN("b"));
+    cr_expect_not(collect(false, &error));
+    cr_expect_not_null(strstr(error.text, RUN("a")), "%s", error.text);
+    cr_expect(exists(RUN("a") "/below"));
+    cr_expect_not(exists(RUN("b")), "the others are removed all the same");
+}
+
+Test(leftovers, behind_a_link_are_not_followed, .init = begin, .fini = end)
+{
+    char target[] = "/tmp/leftovers-target-XXXXXX";
+    struct error error = { 0 };
+    cr_assert_not_null(mkdtemp(target));
+    cr_assert_eq(symlink(target, path_of(RUN("a"))), 0);
+    cr_expect(collect(false, &error), "%s", error.text);
+    cr_expect_str_empty(told);
+    cr_expect_eq(rmdir(target), 0);
+}
+
+Test(leftovers, of_somebody_else_are_left_alone, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    if (geteuid() != 0)
+        cr_skip("not root: nobody else's file can be made");
+    make_directory(RUN("a"));
+    cr_assert_eq(chown(path_of(RUN("a")), 65534, 65534), 0);
+    cr_expect(collect(false, &error));
+    cr_expect(exists(RUN("a")));
+    cr_assert_eq(chown(base, 65534, 65534), 0);
+    make_directory(RUN("b"));
+    cr_expect(collect(false, &error));
+    cr_expect(exists(RUN("b")));
+}
+
+Test(leftovers, of_bottles_are_sockets_that_nobody_listens_on, .init = begin, .fini = end)
+{
+    bool taken;
+    struct error error = { 0 };
+    struct registry_seat dead, living;
+    make_directory("bottles");
+    int directory = open(path_of("bottles"), O_RDONLY | O_DIRECTORY);
+    cr_assert(registry_listen(directory, "dead", &dead, &taken, &error), "%s", error.text);
+    cr_assert(registry_listen(directory, "living", &living, &taken, &error), "%s", error.text);
+    close(dead.listener);
+    make_file("bottles/file", "no socket");
+    cr_expect(collect(true, &error), "%s", error.text);
+    cr_expect_str_eq(told, "bottles/dead ");
+    cr_expect(exists("bottles/dead"));
+    told[0] = '\0';
+    cr_expect(collect(false, &error), "%s", error.text);
+    cr_expect_str_eq(told, "bottles/dead ");
+    cr_expect(!exists("bottles/dead") && exists("bottles/living") && exists("bottles/file"));
+    close(living.listener);
+    close(directory);
+}
+
+Test(leftovers, are_looked_for_wherever_a_run_can_have_kept_them)
+{
+    char path[256], other[256];
+    unsetenv("XDG_RUNTIME_DIR");
+    cr_expect(leftovers_base(0, path) && leftovers_base(1, other));
+    cr_expect_not_null(strstr(path, "/tmp/bottle-gate-"));
+    cr_expect_not_null(strstr(other, "/run/user/"));
+    cr_expect_not(leftovers_base(2, path));
+    setenv("XDG_RUNTIME_DIR", "/somewhere", 1);
+    cr_expect(leftovers_base(2, path));
+    cr_expect_str_eq(path, "/somewhere/bottle-gate");
+    cr_expect_not(leftovers_base(3, path));
+    setenv("XDG_RUNTIME_DIR", "relative", 1);
+    cr_expect_not(leftovers_base(2, path));
+}
