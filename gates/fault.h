@@ -59,6 +59,7 @@ enum upset {
     UPSET_LOSE_CONTROL, /* one control of the round is sent with a nonce that nobody waits for */
     UPSET_FLOOD_LO,     /* while the witness process is stopped: more datagrams on host loopback than a capture ring has
                             room for */
+    UPSET_FLOOD_HOST,   /* the same by a cable to the host: more than the log of what it lets in has room for */
     UPSET_FLOOD_UDP,    /* the same into the world: more than a receive buffer has room for */
     UPSET_FLOOD_TCP,    /* the same: more connections than a listen queue has room for */
     UPSET_FLOOD_TRACKED, /* connections within the world until the connection table is full */

@@ -247,7 +247,7 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
 
 void hearing_stop(struct hearing *hearing)
 {
-    uint64_t deadline = clock_microseconds() + STOP_DEADLINE_MICROSECONDS;
+    uint64_t deadline = clock_microseconds() + fault_patience(hearing->options->fault, STOP_DEADLINE_MICROSECONDS);
     struct witness_message message;
     if (hearing->running)
         witness_ask_to_stop(&hearing->witness);
@@ -256,7 +256,7 @@ void hearing_stop(struct hearing *hearing)
             hearing_take_message(hearing, &message);
         else if (clock_microseconds() >= deadline) {
             hearing_note_broken(hearing, "the witness process did not end when it was told to");
-            return;
+            hearing->running = false; /* whoever asks again must not wait again */
         }
     }
 }

@@ -3,10 +3,12 @@
 #include "residue.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,16 +38,35 @@ static uint64_t hash_interfaces(void)
     return hash;
 }
 
-static unsigned count_entries(const char *path, const char *prefix)
+/* Entries that begin with `prefix`, and not with `but` (NULL: none). */
+static unsigned count_entries(const char *path, const char *prefix, const char *but)
 {
     unsigned count = 0;
-    DIR *directory = path != NULL ? opendir(path) : NULL;
+    DIR *directory = opendir(path);
     const struct dirent *entry;
+    struct stat status;
     while (directory != NULL && (entry = readdir(directory)) != NULL)
-        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+                 (but == NULL || strncmp(entry->d_name, but, strlen(but)) != 0) &&
+                 fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 status.st_uid == geteuid();
     if (directory != NULL)
         closedir(directory);
     return count;
+}
+
+/* What this account has in /tmp and in the run-time directory, but for the directory of its bottles that live on, which
+ * belongs to whoever started them. A run that is kept has a directory named by its id. */
+static unsigned count_files(void)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    bool named = runtime != NULL && runtime[0] == '/';
+    char base[256];
+    snprintf(base, sizeof base, "%.200s/bottle-gate", named ? runtime : "");
+    if (!named)
+        snprintf(base, sizeof base, "/tmp/bottle-gate-%u", (unsigned)geteuid());
+    return count_entries("/tmp", "bottle", "bottle-gate-") + (named ? count_entries(runtime, "bottle", NULL) : 0) +
+           count_entries(base, "", "bottles");
 }
 
 void residue_look(struct residue *residue)
@@ -53,8 +74,8 @@ void residue_look(struct residue *residue)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     residue->mounts = hash_file("/proc/self/mountinfo");
     residue->interfaces = hash_interfaces();
-    residue->descriptors = count_entries("/proc/self/fd", "");
-    residue->files = count_entries("/tmp", "bottle") + count_entries(getenv("XDG_RUNTIME_DIR"), "bottle");
+    residue->descriptors = count_entries("/proc/self/fd", "", NULL);
+    residue->files = count_files();
 }
 
 struct kind {

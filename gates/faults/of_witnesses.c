@@ -65,6 +65,7 @@ const struct fault faults_of_witnesses[] = {
     DEAD("dns-udp", "the witness of DNS over UDP", WITNESS_DNS_UDP, "the dns-udp witness did not hear"),
     DEAD("dns-tcp", "the witness of DNS over TCP", WITNESS_DNS_TCP, "the dns-tcp witness did not hear"),
     DEAD("icmp", "the ICMP witness", WITNESS_ICMP, "the icmp witness did not hear"),
+    DEAD("host", "the witness of what the host lets in", WITNESS_HOST, "the host witness did not hear"),
     DEAD("syn", "the witness of data in a SYN", WITNESS_SYN, "the syn witness did not hear"),
     DEAD("unix-abstract", "the witness at abstract Unix sockets", WITNESS_UNIX_ABSTRACT, "(Unix stream, abstract)"),
     DEAD("unix-path", "the witness at Unix sockets by path", WITNESS_UNIX_PATH, "(Unix stream, path)"),
@@ -111,6 +112,7 @@ const struct fault faults_of_witnesses[] = {
       .upset = { UPSET_BREAK, ROUND_FINAL, 0 } },
 
     UNDER("capture-overrun", "more packets than the capture's ring has room for", UPSET_FLOOD_LO, "packets dropped"),
+    UNDER("host-overrun", "more packets to the host by a cable than their log has room for", UPSET_FLOOD_HOST, "host:"),
     UNDER("udp-overrun", "more datagrams than a receive buffer has room for", UPSET_FLOOD_UDP, "udp"),
     UNDER("listen-overflow", "more connections than the listen queue has room for", UPSET_FLOOD_TCP, "connections"),
     UNDER("table-full", "the site's connection table is full", UPSET_FLOOD_TRACKED, "connection table"),

@@ -10,6 +10,7 @@
 #include "../../launcher/support/cleanup.h"
 #include "../../launcher/support/process.h"
 #include "../fault.h"
+#include "../site/site.h"
 #include "flood.h"
 
 #ifndef CLONE_NEWTIME
@@ -30,6 +31,11 @@ static void stop_and(const struct witness *witness, void (*flood)(void))
 static void flood_lo(void)
 {
     flood_datagrams("127.0.0.99", 60000, 40 << 20);
+}
+
+static void flood_host(void)
+{
+    flood_datagrams(SITE_SIDE4, 1400, 32 << 20);
 }
 
 static void flood_udp(void)
@@ -82,6 +88,9 @@ void fault_before_round(const struct fault *fault, const struct witness *witness
         break;
     case UPSET_FLOOD_LO:
         stop_and(witness, flood_lo);
+        break;
+    case UPSET_FLOOD_HOST:
+        stop_and(witness, flood_host);
         break;
     case UPSET_FLOOD_UDP:
         stop_and(witness, flood_udp);

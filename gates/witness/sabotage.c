@@ -30,6 +30,8 @@ static void kill_listeners(struct witness_house *all)
     unsigned kinds = all->house.setup->fault_kinds;
     close_datagrams(all, kinds);
     close_streams(all, kinds);
+    if ((kinds & WITNESS_HOST) != 0)
+        loop_close(&all->house.loop, &all->host_input.source);
     all->house.outbox.mute_kinds = kinds;
 }
 

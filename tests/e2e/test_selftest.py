@@ -18,7 +18,7 @@ FEWEST = 60
 STAGES = {"witnesses", "probe", "bottle", "door", "records", "sweep", "runs", "signals", "output", "limits"}
 # What must never be missing from the list, whatever it grows to.
 MUST_HAVE = {
-    "dead-tcp", "dead-udp", "dead-dns-udp", "dead-dns-tcp", "dead-icmp", "dead-unix-abstract", "dead-unix-path",
+    "dead-tcp", "dead-udp", "dead-dns-udp", "dead-dns-tcp", "dead-icmp", "dead-host", "dead-unix-abstract", "dead-unix-path",
     "dead-capture-wan0", "dead-capture-lo", "dead-descriptor", "dead-peer", "dead-listener", "dead-neighbours",
     "witness-killed-before", "witness-killed-during", "witness-killed-after", "control-late", "capture-overrun", "udp-overrun",
     "listen-overflow", "table-full", "probe-missing", "probe-not-executable", "probe-another-program", "probe-another-digest",

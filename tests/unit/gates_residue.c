@@ -80,8 +80,33 @@ Test(residue, sees_a_file_in_the_run_time_directory)
     cr_assert_eq(mkdir(inside, 0700), 0);
     cr_expect_not(residue_none(&before, text, sizeof text));
     cr_expect(strstr(text, "file") != NULL, "%s", text);
+    residue_look(&before);
+    snprintf(inside, sizeof inside, "%s/bottle-gate/run", directory);
+    cr_assert_eq(mkdir(inside, 0700), 0);
+    cr_expect_not(residue_none(&before, text, sizeof text), "a run that was kept is not seen");
+    residue_look(&before);
+    snprintf(inside, sizeof inside, "%s/bottle-gate/bottles", directory);
+    cr_assert_eq(mkdir(inside, 0700), 0);
+    cr_expect(residue_none(&before, text, sizeof text), "bottles that live on are somebody's: %s", text);
+    rmdir(inside);
+    snprintf(inside, sizeof inside, "%s/bottle-gate/run", directory);
+    rmdir(inside);
+    snprintf(inside, sizeof inside, "%s/bottle-gate", directory);
     rmdir(inside);
     rmdir(directory);
+}
+
+Test(residue, sees_a_file_of_ours_in_tmp)
+{
+    char name[] = "/tmp/bottle-XXXXXX";
+    struct residue before;
+    residue_look(&before);
+    int fd = mkstemp(name);
+    cr_assert(fd >= 0);
+    close(fd);
+    cr_expect_not(residue_none(&before, text, sizeof text));
+    cr_expect(strstr(text, "file") != NULL, "%s", text);
+    unlink(name);
 }
 
 /* What is left by hand in the site, and how it is told. */
