@@ -165,6 +165,7 @@ def test_every_command_has_a_manual_page_that_says_what_its_help_says(account, m
     assert f"{program}-{command} - " in flat
     for option in options:
         assert f"--{option}" in flat
+    assert "=_" not in flat and "\\" not in flat.replace("\\n", ""), "marks that scdoc didn't take for marks"
     for title, section in [("Exit status:", "EXIT STATUS"), ("Environment:", "ENVIRONMENT"), ("Files:", "FILES")]:
         assert (title in told) == (section in sections)
     # Word for word: what stands right of the options, operands and statuses in the help stands in the page.
