@@ -98,6 +98,7 @@ def test_a_shell_offers_every_option_of_every_command(account, shells, shell, pr
 def test_several_values_of_one_option_are_completed_after_the_comma(shells, shell):
     offered = getattr(shells, shell)("bottle-gate run --vector=BG-049,BG-11")
     assert {word.rsplit(",", 1)[-1] for word in offered} == {"BG-112", "BG-114", "BG-116"}
+    assert shell == "zsh" or all("BG-049," in word for word in offered), "what stands there already stays"  # zsh adds to it
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
