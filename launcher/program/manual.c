@@ -42,7 +42,7 @@ static void write_option(char letter, const char *name, const char *argument, co
     write_text(name, stream);
     fputc('*', stream);
     if (argument != NULL) {
-        fputs("\\=", stream);
+        fputc('=', stream);
         write_marked('_', argument, stream);
     }
     fputs("\n\t", stream);

@@ -96,8 +96,8 @@ bool program_take_help(void *settings, const char *operand, struct error *error)
     }
 #define PROGRAM_HELP_COMMAND(of, operand_row)                                                                          \
     {                                                                                                                  \
-        .program = of, .name = "help", .summary = "show the commands, or the help of one",                             \
-        .description = "Shows the list of commands; with COMMAND, what its --help shows.", .operands = operand_row,    \
+        .program = (of), .name = "help", .summary = "show the commands, or the help of one",                           \
+        .description = "Shows the list of commands; with COMMAND, what its --help shows.", .operands = (operand_row),  \
         .operand_count = 1                                                                                             \
     }
 
