@@ -49,7 +49,8 @@ typedef bool round_heard_function(const struct hearing *hearing, unsigned round,
 /* Sends a plan of controls from `place` once, and takes messages in until `heard` says yes or the sender is done. What was
  * heard needs no record of the sender's: it is ended as soon as all was. */
 static bool send_once(struct hearing *hearing, const struct session_place *place, const struct probe_plan *plan,
-                      round_heard_function *heard, unsigned round, const struct fault *fault, const char **problem)
+                      round_heard_function *heard, unsigned round, const struct fault *fault, uint64_t deadline,
+                      const char **problem)
 {
     static struct collection collection; /* large */
     static struct error error;
@@ -59,9 +60,9 @@ static bool send_once(struct hearing *hearing, const struct session_place *place
     bool started = session_start(&session, place, plan, PRINCIPAL_ROOT, NULL, &error);
     fault_during_round(fault, round);
     for (bool done = !started; !done && !heard(hearing, round, &missing);) {
-        hearing_pump_once(hearing, session.collector.result, session.deadline);
+        hearing_pump_once(hearing, session.collector.result, deadline);
         struct pollfd ended = { .fd = session.collector.result, .events = POLLIN };
-        done = poll(&ended, 1, 0) != 0 || clock_microseconds() >= session.deadline;
+        done = poll(&ended, 1, 0) != 0 || clock_microseconds() >= deadline;
     }
     if (heard(hearing, round, &missing)) {
         session_cancel(&session);
@@ -91,13 +92,14 @@ static bool send_controls(struct hearing *hearing, const struct session_place *p
             snprintf(name, sizeof name, "%.20s-%u", place->plan_name, tries);
             again.plan_name = name;
         }
-        if (!send_once(hearing, &again, plan, heard, round, fault, &problem)) {
+        if (!send_once(hearing, &again, plan, heard, round, fault, deadline, &problem)) {
             snprintf(hearing->result->control_missing, sizeof hearing->result->control_missing,
                      "controls were not sent: %.60s", problem);
             return false;
         }
         /* What was sent may still be on its way. */
         uint64_t patience = clock_microseconds() + CONTROL_PATIENCE_MICROSECONDS;
+        patience = patience < deadline ? patience : deadline;
         while (hearing->running && !heard(hearing, round, &missing) && clock_microseconds() < patience)
             hearing_pump_once(hearing, -1, patience);
         if (!hearing->running || heard(hearing, round, &missing) || clock_microseconds() >= deadline)
