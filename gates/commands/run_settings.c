@@ -133,9 +133,11 @@ static bool take_format(void *settings, const char *argument, struct error *erro
 
 static bool take_report(void *settings, const char *argument, struct error *error)
 {
-    (void)error;
+    for (const char *at = argument; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return error_set(error, ERROR_USAGE, "--report: the name of the directory has a control character in it");
     ((struct run_settings *)settings)->report = argument;
-    return true;
+    return argument[0] != '\0' || error_set(error, ERROR_USAGE, "--report: the name of the directory is empty");
 }
 
 static bool take_keep(void *settings, const char *argument, struct error *error)

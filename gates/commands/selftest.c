@@ -165,6 +165,8 @@ static int make_faults(const struct selftest_settings *settings, struct error *e
     bool good = selftest_end(&output);
     munmap(outcomes, size);
     free(makings);
+    if (made && (fflush(stdout) != 0 || ferror(stdout)))
+        made = error_set(error, ERROR_BROKEN, "can't write to standard output: what became of the faults is not told");
     return !made ? -1 : good ? EXIT_PASS : EXIT_BROKEN;
 }
 

@@ -28,6 +28,6 @@ bool program_run(const struct fault *fault, struct fault_outcome *outcome, struc
 /* The vectors that every fault's run tries: a few, cheap ones, one of each kind. */
 extern const uint16_t fault_vectors[];
 extern const size_t fault_vector_count;
-#define FAULT_VECTOR_SWEEP 1 /* besides, where the fault is about the sweep */
+#define FAULT_VECTOR_SWEEP 1u /* besides, where the fault is about the sweep */
 
 #endif

@@ -21,6 +21,7 @@ WORKS = {
     ("bottle-gate", "explain"): (["BG-049"], 0),
     ("bottle-gate", "selftest"): (["--fault=none"], 0),
     ("bottle-gate", "gc"): ([], 0),
+    ("bottle-gate", "replay"): (["/nonexistent"], 4),
     ("bottle-gate", "help"): ([], 0),
     ("bottle", "run"): (["true"], 0),
     ("bottle", "start"): (["--name", "bad-day"], 0),
@@ -92,7 +93,7 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
 
 GOOD_VALUES = {"backend": "native", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
                "self-proof": "open", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
-               "name": "x", "to": "x", "mode": "600"}
+               "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
 
 
 @pytest.mark.parametrize("program, command", EVERY, ids=NAMES)

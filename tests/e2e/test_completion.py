@@ -59,7 +59,7 @@ OFFERS = [
     ("bottle-gate vectors BG-001 BG-11", {"BG-112", "BG-114", "BG-116"}),
     ("bottle-gate vectors --profile=", {"core", "all"}),
     ("bottle-gate preflight --backend=n", {"native"}),
-    ("bottle-gate selftest --fault=records", {"records-truncated", "records-forged"}),
+    ("bottle-gate selftest --fault=records", {"records-after-bye", "records-replayed"}),
     ("bottle-gate help ex", {"explain"}),
     ("bottle help st", {"start", "stop"}),
     ("bottle backends ", {"native"}),
