@@ -20,8 +20,8 @@ enum exit_status {
 
 extern const struct program gate_program;
 
-extern const struct command command_run, command_replay, command_preflight, command_vectors, command_explain, command_selftest,
-    command_gc;
+extern const struct command command_run, command_replay, command_preflight, command_vectors, command_explain,
+    command_selftest, command_gc;
 
 /* What several of them say of themselves. */
 extern const struct text_row gate_verdict_statuses[], gate_environment[], gate_files[];

@@ -102,7 +102,7 @@ struct making {
 
 static size_t choose(const struct selftest_settings *settings, struct making **makings)
 {
-    size_t count = 0;
+    size_t count = 1; /* the row without a fault, at least */
     const struct fault *fault;
     while (fault_at(count) != NULL)
         count++;

@@ -31,6 +31,7 @@ static struct bottle *start_without(const struct bottle_options *options, uint32
 {
     struct bottle_options less = *options;
     less.without |= without;
+    /* cppcheck-suppress returnDanglingLifetime ; a backend copies what it needs of its options */
     return native_backend.start(&less, error);
 }
 
