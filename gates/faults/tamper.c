@@ -97,7 +97,9 @@ static bool tamper(struct tamperer *tamperer, const char *line)
     case TAMPER_DROP:
         return true;
     case TAMPER_DOUBLE:
-        return pass(tamperer, line) && pass(tamperer, line);
+        if (!pass(tamperer, line))
+            return false;
+        return pass(tamperer, line);
     case TAMPER_SWAP:
         snprintf(tamperer->kept_back, sizeof tamperer->kept_back, "%.255s", line);
         return true;
