@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../launcher/support/process.h"
 #include "commands/command.h"
 
 static const struct command *const commands[] = { &command_run, &command_selftest };
@@ -38,6 +39,8 @@ static void fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
+    /* The bare and open probes write to every descriptor that they find (BG-116): the caller's may not be among them. */
+    descriptors_close_from(3);
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
