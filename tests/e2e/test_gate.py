@@ -252,6 +252,14 @@ def test_a_low_soft_limit_of_descriptors_is_raised(account):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_nothing_is_written_to_what_the_caller_has_open(account):
+    with open(account.home / "open", "w+b") as file:
+        os.set_inheritable(file.fileno(), True)
+        result = account.run("bottle-gate", "run", "--vector=BG-116", "-q", pass_fds=[file.fileno()])
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert file.seek(0, os.SEEK_END) == 0
+
+
 def test_two_gates_at_once_are_both_right(account):
     good = account.start("bottle-gate", "run", "-q", stdout=subprocess.PIPE, text=True)
     bad = account.start("bottle-gate", "run", "-q", "--mutant=network", stdout=subprocess.PIPE, text=True)
