@@ -137,7 +137,6 @@ bool residue_no_bottle(const struct residue *before, pid_t known, char *text, si
     const struct kind kinds[] = {
         { processes == NULL || lives, "a process" },
         { hash_file("/proc/self/mountinfo") != before->mounts, "a mount" },
-        { hash_interfaces() != before->interfaces, "a network interface" },
     };
     return tell(kinds, sizeof kinds / sizeof *kinds, text, size);
 }

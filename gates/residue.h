@@ -19,8 +19,9 @@ void residue_look(struct residue *residue);
 /* Compares with now. False if something was left; text says what ("2 processes, 1 mount table changed"). */
 bool residue_none(const struct residue *before, char *text, size_t size);
 
-/* The same for a bottle that has been destroyed, asked by PID 1 of the namespaces in which it was: mounts, interfaces, and
- * living processes other than the caller and `known`. */
+/* The same for a bottle that has been destroyed, asked by PID 1 of the namespaces in which it was: mounts, and living processes
+ * other than the caller and `known`. Not interfaces: a socket that nobody has any more but that still waits for answers keeps its
+ * namespace for minutes; what it sends is heard while the witnesses listen on, and the site ends before it can send elsewhere. */
 bool residue_no_bottle(const struct residue *before, pid_t known, char *text, size_t size);
 
 #endif

@@ -49,12 +49,18 @@ static void print_table(const struct run *run, const struct report_style *style,
                         counts[verdict], paint(style, PLAIN));
         fputc('\n', stream);
     }
+    unsigned lacking = 0;
+    for (size_t i = 0; i < run->attempt_count; i++)
+        lacking += run->attempts[i].judgement.how == HOW_UNSUPPORTED;
+    if (lacking > 0)
+        fprintf(stream, "  %u of the blocked are so only because the kernel lacks what they need\n", lacking);
     fputc('\n', stream);
 }
 
 struct hit_list {
     FILE *stream;
-    unsigned told; /* a bit for each witness and kind of hit that was told: the rest say the same again */
+    const char *where; /* "", or the run that it was heard in */
+    unsigned told;     /* a bit for each witness and kind of hit that was told: the rest say the same again */
 };
 
 static void print_hit(const struct hit *hit, void *context)
@@ -65,7 +71,7 @@ static void print_hit(const struct hit *hit, void *context)
     if (list->told & bit)
         return;
     list->told |= bit;
-    fprintf(stream, "               heard by %s on ", witness_kind_name(hit->kind));
+    fprintf(stream, "               %sheard by %s on ", list->where, witness_kind_name(hit->kind));
     print_safely(hit->point, stream);
     fprintf(stream, ", %s at ", hit->by_tuple ? "a packet to its target" : "its nonce");
     print_safely(hit->at, stream);
@@ -74,6 +80,17 @@ static void print_hit(const struct hit *hit, void *context)
         print_safely(hit->peer, stream);
     }
     fputc('\n', stream);
+}
+
+/* Who heard it; of an attempt that nobody heard in the fenced bottle, who heard it in the open one. */
+static void print_hits(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
+{
+    struct hit_list list = { stream, "", 0 };
+    report_each_hit(run, PHASE_FENCED, attempt, print_hit, &list);
+    if (list.told != 0)
+        return;
+    list.where = "in the open bottle ";
+    report_each_hit(run, PHASE_OPEN, attempt, print_hit, &list);
 }
 
 static void print_ports(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
@@ -137,8 +154,7 @@ static void print_entry(const struct run *run, const struct report_style *style,
         fprintf(stream, " as %s\n", principal_name(attempt->principal));
         if (style->verbose || shown == 1) {
             print_record(run, attempt, stream);
-            struct hit_list list = { stream, 0 };
-            report_each_hit(run, PHASE_FENCED, attempt, print_hit, &list);
+            print_hits(run, attempt, stream);
             print_ports(run, attempt, stream);
         }
     }
@@ -146,7 +162,7 @@ static void print_entry(const struct run *run, const struct report_style *style,
         fprintf(stream, "             and %u more (-v shows all)\n", left_out);
     fprintf(stream, "             reason: %s\n", judge_reason_text(head->judgement.reason));
     if (head->judgement.verdict == VERDICT_ESCAPED)
-        fprintf(stream, "             remedy: %s\n", vector->remedy);
+        fprintf(stream, "             remedy: %s\n             more: bottle-gate explain %s\n", vector->remedy, id);
     fputc('\n', stream);
 }
 

@@ -199,8 +199,9 @@ void host_input_mark(const struct host_input *input)
     uint8_t frame[ETHER_HDR_LEN + 20 + ICMP_MINLEN + sizeof capture->marker] = { 0 };
     uint8_t *ip = frame + ETHER_HDR_LEN, *icmp = ip + 20;
     size_t icmp_size = ICMP_MINLEN + sizeof capture->marker;
-    memcpy(frame, SITE_SIDE_LINK, ETHER_ADDR_LEN);
-    memcpy(frame + ETHER_ADDR_LEN, SITE_SIDE_LINK, ETHER_ADDR_LEN);
+    static const uint8_t ends[ETHER_ADDR_LEN] = SITE_SIDE_LINK;
+    memcpy(frame, ends, sizeof ends);
+    memcpy(frame + sizeof ends, ends, sizeof ends);
     frame[12] = ETHERTYPE_IP >> 8;
     ip[0] = 0x45;
     ip[3] = (uint8_t)(20 + icmp_size);

@@ -80,8 +80,8 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
         if argument:
             assert f"--{name} needs a value" in refused(account, program, command, f"--{name}")
             for value in ("x" * 100000, "", "\x1b[31m\n", "," if name != "fault" else ",,", os.fsdecode(b"\xff"), "0", "a/b"):
-                if (name, value) in {("to", "x"), ("to", ","), ("to", "0"), ("name", "0"), ("mode", "0"), ("to", "\x1b[31m\n"),
-                                     ("to", os.fsdecode(b"\xff"))}:
+                if (name, value) in {("name", "0"), ("mode", "0")} or (
+                        name in ("to", "report") and value not in ("x" * 100000, "", "a/b")):
                     continue  # a name like any other
                 refused(account, program, command, f"--{name}={value}", *operands)
         else:
@@ -280,7 +280,8 @@ def test_a_run_time_directory_that_is_none_is_told_by_who_needs_it(account, chan
         if command in ("start", "list", "exec", "put"):
             assert result.returncode == 125 and "XDG_RUNTIME_DIR" in result.stderr and one_line(program, result.stderr)
         else:
-            assert result.returncode == status and result.stderr == "", (command, result.stderr)
+            assert result.returncode == status and "XDG_RUNTIME_DIR" not in result.stderr, (command, result.stderr)
+            assert result.stderr == "" or status != 0, (command, result.stderr)
 
 
 def test_reports_are_the_same_in_every_locale_and_zone(account):

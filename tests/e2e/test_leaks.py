@@ -39,7 +39,7 @@ def judge(gate, leaks):
     assert expected - escaped == set(), "leaked, and was not noticed"
     others = {key: attempt["reason"] for key, attempt in said.items()
               if key not in expected and attempt["verdict"] != "BLOCKED"}
-    assert others == {}
+    assert others == {}, report["reason"]
     assert (status, report["verdict"]) == (1, "FAIL")
     return [said[key] for key in sorted(expected)]
 
@@ -210,5 +210,5 @@ def test_a_cable_whose_packets_the_host_drops_is_no_leak(held):
             gate.go_on(scene)
         status, report = gate.report()
     others = {attempt["id"]: attempt["reason"] for attempt in report["attempts"] if attempt["verdict"] != "BLOCKED"}
-    assert others == {}
+    assert others == {}, report["reason"]
     assert (status, report["verdict"]) == (0, "PASS")
