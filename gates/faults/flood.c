@@ -41,7 +41,7 @@ void flood_datagrams(const char *address, size_t size, size_t total)
 void flood_connections(const char *address)
 {
     struct sockaddr_in to = address_of(address, FLOOD_PORT);
-    for (int i = 0; i < TCP_BACKLOG + TCP_BACKLOG / 4; i++) {
+    for (int i = 0; i < 4 * TCP_BACKLOG_SHORT; i++) {
         cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         (void)connect(fd, (const struct sockaddr *)&to, sizeof to);
     }

@@ -114,7 +114,9 @@ const struct fault faults_of_witnesses[] = {
     UNDER("capture-overrun", "more packets than the capture's ring has room for", UPSET_FLOOD_LO, "packets dropped"),
     UNDER("host-overrun", "more packets to the host by a cable than their log has room for", UPSET_FLOOD_HOST, "host:"),
     UNDER("udp-overrun", "more datagrams than a receive buffer has room for", UPSET_FLOOD_UDP, "udp"),
-    UNDER("listen-overflow", "more connections than the listen queue has room for", UPSET_FLOOD_TCP, NULL),
+    { .name = "listen-overflow", .stage = WITNESSES, .breaks = "more connections than the listen queue has room for",
+      .exit = 3, .says = "connections lost by", .vector = LOAD, .witness = WITNESS_FAULT_SHORT_QUEUE,
+      .upset = { UPSET_FLOOD_TCP, FIRST_ROUND, 0 } },
     UNDER("table-full", "the site's connection table is full", UPSET_FLOOD_TRACKED, "connection table"),
     { 0 },
 };

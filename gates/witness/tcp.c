@@ -66,7 +66,7 @@ bool tcp_open(struct tcp *tcp, struct conversations *conversations, struct sweep
                             point == POINT_LO ? HOUSE_TRANSPARENT : 0, error);
         if (fd < 0)
             return false;
-        if (listen(fd, TCP_BACKLOG) < 0)
+        if (listen(fd, house->setup->fault == WITNESS_FAULT_SHORT_QUEUE ? TCP_BACKLOG_SHORT : TCP_BACKLOG) < 0)
             return error_system(error, "can't listen for TCP connections");
         if (!loop_add(&house->loop, &listener->source, fd, error))
             return false;

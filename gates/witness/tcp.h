@@ -9,9 +9,10 @@
 #include "conversation.h"
 #include "sweep_connections.h"
 
-#define TCP_BACKLOG  32768
-#define TCP_AT_ONCE  64
-#define TCP_DNS_PORT 53
+#define TCP_BACKLOG       32768
+#define TCP_BACKLOG_SHORT 64 /* of the fault WITNESS_FAULT_SHORT_QUEUE */
+#define TCP_AT_ONCE       64
+#define TCP_DNS_PORT      53
 
 struct tcp;
 

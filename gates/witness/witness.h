@@ -102,6 +102,7 @@ enum witness_fault {
     WITNESS_FAULT_LATE,           /* what the witnesses of `fault_kinds` hear is said only when asked to stop */
     /* From the start: */
     WITNESS_FAULT_DEAF_CAPTURE, /* a capture filter that lets nothing through */
+    WITNESS_FAULT_SHORT_QUEUE,  /* the TCP listeners have room for TCP_BACKLOG_SHORT connections only */
     WITNESS_FAULT_DIES,         /* the process ends at the first attempt that it hears, or when asked to stop */
     WITNESS_FAULT_NO_DOOR,      /* nobody listens at the door */
     WITNESS_FAULT_DOOR_SILENT,  /* the door accepts, reads, and never answers */
