@@ -4,13 +4,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../launcher/capabilities.h"
 
 static uint64_t hash_file(const char *path)
 {
@@ -69,11 +74,17 @@ static unsigned count_files(void)
            count_entries(base, "", "bottles");
 }
 
+void residue_keep_apart(void)
+{
+    if (unshare(CLONE_NEWNS | CLONE_NEWNET) == 0)
+        (void)mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
 void residue_look(struct residue *residue)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    residue->mounts = hash_file("/proc/self/mountinfo");
-    residue->interfaces = hash_interfaces();
+    residue->mounts = capabilities_have(CAP_SYS_ADMIN) ? hash_file("/proc/self/mountinfo") : 0;
+    residue->interfaces = capabilities_have(CAP_NET_ADMIN) ? hash_interfaces() : 0;
     residue->descriptors = count_entries("/proc/self/fd", "", NULL);
     residue->files = count_files();
 }

@@ -9,9 +9,13 @@
 #include <sys/types.h>
 
 struct residue {
-    uint64_t mounts, interfaces; /* hashes of the tables */
+    uint64_t mounts, interfaces; /* hashes of the tables; 0 if the process has no right to change them */
     unsigned descriptors, files; /* own open descriptors; bottle-gate's entries in the run-time directory and /tmp */
 };
+
+/* Gives the calling process mounts and interfaces of its own, if it may: what others put beside it meanwhile isn't seen then. Who
+ * may not can't leave any there either. */
+void residue_keep_apart(void);
 
 /* Makes the calling process adopt orphans, so that a process left behind can be seen, and takes stock. */
 void residue_look(struct residue *residue);

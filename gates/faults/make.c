@@ -100,6 +100,7 @@ pid_t fault_make(const struct fault *fault, struct fault_outcome *outcome, struc
         return pid;
     process_die_with_parent(-1);
     signal(SIGPIPE, SIG_IGN);
+    residue_keep_apart();
     if (outcome->skipped == NULL)
         make_it(fault, outcome);
     _exit(0);

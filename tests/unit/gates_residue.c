@@ -110,7 +110,36 @@ Test(residue, sees_a_file_of_ours_in_tmp)
 }
 
 /* What is left by hand in the site, and how it is told. */
-enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT };
+enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT, MOUNT_APART, MOUNT_BESIDE };
+
+/* What a process that keeps apart sees of a mount: of its own, or of another process beside it. */
+static void ask_apart(bool beside, char *said, size_t size)
+{
+    int told[2];
+    struct residue before;
+    if (pipe(told) != 0)
+        _exit(1);
+    kill(-1, SIGKILL); /* the known process would be residue here */
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
+    if (beside) {
+        pid_t other = fork();
+        if (other == 0) {
+            char byte;
+            _exit(read(told[0], &byte, 1) == 1 && mount("left", "/mnt", "tmpfs", 0, NULL) == 0 ? 0 : 1);
+        }
+        residue_keep_apart();
+        residue_look(&before);
+        int status;
+        if (write(told[1], "", 1) != 1 || waitpid(other, &status, 0) != other || status != 0)
+            _exit(1);
+    } else {
+        residue_keep_apart();
+        residue_look(&before);
+        mount("left", "/mnt", "tmpfs", 0, NULL);
+    }
+    residue_none(&before, said, size);
+}
 
 /* In namespaces of its own, as PID 1, with one process that is known: what is said of `leftover`. */
 static void ask_in_a_site(enum leftover leftover, int answer)
@@ -132,6 +161,8 @@ static void ask_in_a_site(enum leftover leftover, int answer)
     if (leftover == MOUNT)
         mount("left", "/tmp", "tmpfs", 0, NULL);
     residue_no_bottle(&before, known, said, sizeof said);
+    if (leftover == MOUNT_APART || leftover == MOUNT_BESIDE)
+        ask_apart(leftover == MOUNT_BESIDE, said, sizeof said);
     (void)!write(answer, said, strlen(said) + 1);
     _exit(0);
 }
@@ -168,4 +199,10 @@ Test(residue, of_a_bottle_is_what_still_lives_or_is_mounted_in_its_site)
     check_in_a_site(PROCESS, "a process");
     check_in_a_site(ZOMBIE, "");
     check_in_a_site(MOUNT, "a mount");
+}
+
+Test(residue, of_a_process_that_keeps_apart_is_its_own)
+{
+    check_in_a_site(MOUNT_APART, "a mount");
+    check_in_a_site(MOUNT_BESIDE, "");
 }
