@@ -86,6 +86,15 @@ struct command_of {
     bool whole; /* all of the core profile, sweep included; else the few vectors of the other faults */
 };
 
+/* What happens to `--report DIR`. */
+struct report_of {
+    bool used;
+    unsigned long room; /* bytes of the file system that DIR is on; 0: enough */
+    const char *at;     /* DIR, if not one of the fault's own */
+    const char *file, *from,
+        *to; /* in this file of it the first `from` becomes `to`, and the outcome is that of replay; or NULL */
+};
+
 enum fault_run { IN_FENCED, IN_OPEN, IN_BARE };
 
 struct fault {
@@ -109,6 +118,7 @@ struct fault {
     bool deaf_peer;                /* the second bottle's listener is killed before its last controls */
     const char *phase_dies_at;     /* a part of the progress line at which that phase's process gets a SIGKILL */
     struct command_of command;
+    struct report_of report;
 };
 
 /* All faults, in the order of a run, the fault that breaks nothing first; NULL after the last. */
@@ -117,7 +127,8 @@ const struct fault *fault_find(const char *name);
 
 /* One table a stage; each ends with a row without a name. */
 extern const struct fault faults_of_nothing[], faults_of_witnesses[], faults_of_probes[], faults_of_bottles[],
-    faults_of_doors[], faults_of_records[], faults_of_sweeps[], faults_of_phases[], faults_of_commands[];
+    faults_of_doors[], faults_of_records[], faults_of_sweeps[], faults_of_phases[], faults_of_commands[],
+    faults_of_reports[];
 
 /* The run before the one in which its stream is replayed. */
 extern const struct fault fault_keeper;

@@ -60,8 +60,8 @@ static unsigned count_entries(const char *path, const char *prefix, const char *
     return count;
 }
 
-/* What this account has in /tmp and in the run-time directory, but for the directory of its bottles that live on, which
- * belongs to whoever started them. A run that is kept has a directory named by its id. */
+/* What this account has in the run-time directory, but for the directory of its bottles that live on, which belongs to whoever
+ * started them. A run that is kept has a directory named by its id. Nothing of ours goes elsewhere. */
 static unsigned count_files(void)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -70,8 +70,7 @@ static unsigned count_files(void)
     snprintf(base, sizeof base, "%.200s/bottle-gate", named ? runtime : "");
     if (!named)
         snprintf(base, sizeof base, "/tmp/bottle-gate-%u", (unsigned)geteuid());
-    return count_entries("/tmp", "bottle", "bottle-gate-") + (named ? count_entries(runtime, "bottle", NULL) : 0) +
-           count_entries(base, "", "bottles");
+    return (named ? count_entries(runtime, "bottle", NULL) : 0) + count_entries(base, "", "bottles");
 }
 
 void residue_keep_apart(void)

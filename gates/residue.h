@@ -10,7 +10,7 @@
 
 struct residue {
     uint64_t mounts, interfaces; /* hashes of the tables; 0 if the process has no right to change them */
-    unsigned descriptors, files; /* own open descriptors; bottle-gate's entries in the run-time directory and /tmp */
+    unsigned descriptors, files; /* own open descriptors; bottle-gate's entries in the run-time directory */
 };
 
 /* Gives the calling process mounts and interfaces of its own, if it may: what others put beside it meanwhile isn't seen then. Who

@@ -1,14 +1,17 @@
 /* See fault.h: the tables one after the other, and the seams that only look something up. */
 #include "../fault.h"
 
+#include <linux/capability.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../../launcher/capabilities.h"
 #include "flood.h"
 
 static const struct fault *const tables[] = { faults_of_nothing, faults_of_witnesses, faults_of_probes,
                                               faults_of_bottles, faults_of_doors,     faults_of_records,
-                                              faults_of_sweeps,  faults_of_phases,    faults_of_commands };
+                                              faults_of_sweeps,  faults_of_phases,    faults_of_commands,
+                                              faults_of_reports };
 
 const struct fault faults_of_nothing[] = {
     { .name = "none", .stage = "-", .breaks = "nothing", .sweep = true, .exit = 0 },
@@ -45,6 +48,8 @@ const char *fault_impossible(const struct fault *fault)
         return "this kernel has no time namespaces";
     if (fault->upset.what == UPSET_FLOOD_TRACKED && flood_tracked_limit() > FLOOD_TRACKED_MAX)
         return "this host's connection tables have room for more than can be filled";
+    if (fault->report.room > 0 && !capabilities_have(CAP_SYS_ADMIN))
+        return "only root can make a file system that is too small";
     return NULL;
 }
 

@@ -77,7 +77,8 @@ static void make_it(const struct fault *fault, struct fault_outcome *outcome)
     residue_look(&before);
     if (prepared && fault->stream.how == TAMPER_REPLAY && fault->stream.number == REPLAY_OF_OLDER_RUN)
         run_here(&fault_keeper, outcome);
-    if (!prepared || (fault->command.used && !program_run(fault, outcome, &error))) {
+    if (!prepared || (fault->report.used && !directory_run(fault, outcome, &error)) ||
+        (fault->command.used && !fault->report.used && !program_run(fault, NULL, outcome, &error))) {
         outcome->status = 3;
         snprintf(outcome->reason, sizeof outcome->reason, "%.255s", error.text);
     } else if (!fault->command.used) {

@@ -22,8 +22,15 @@ pid_t fault_make(const struct fault *fault, struct fault_outcome *outcome, struc
 /* True if the outcome is what a sound gate comes to; else `why` says what isn't. */
 bool fault_is_as_it_must(const struct fault *fault, const struct fault_outcome *outcome, char *why, size_t size);
 
-/* `bottle-gate run` as a program, with the fault's signal, output or limits. Fills status and reason. Public for make.c. */
-bool program_run(const struct fault *fault, struct fault_outcome *outcome, struct error *error);
+/* `bottle-gate run` as a program, with the fault's signal, output or limits, and with --report unless `report` is NULL. Fills
+ * status and reason. Public for make.c and directory.c. */
+bool program_run(const struct fault *fault, const char *report, struct fault_outcome *outcome, struct error *error);
+
+/* `bottle-gate replay REPORT`, the same way. */
+bool program_replay(const char *report, struct fault_outcome *outcome, struct error *error);
+
+/* program_run with the fault's --report, and what follows from that. */
+bool directory_run(const struct fault *fault, struct fault_outcome *outcome, struct error *error);
 
 /* The vectors that every fault's run tries: a few, cheap ones, one of each kind. */
 extern const uint16_t fault_vectors[];

@@ -62,18 +62,9 @@ static void add_vectors(bool sweep, char *text, size_t size)
         snprintf(text + used, size - used, ",BG-%03u", FAULT_VECTOR_SWEEP);
 }
 
-static _Noreturn void be_program(const struct fault *fault, int output, int terminal)
+/* Its standard streams, and nobody's child. */
+static void take_place(int output, int terminal)
 {
-    char chosen[160], sweep[] = "--sweep=sample", no_sweep[] = "--sweep=off", quiet[] = "--quiet";
-    char *arguments[8] = { (char[]){ "bottle-gate" }, (char[]){ "run" }, (char[]){ "--backend=native" } };
-    size_t count = 3;
-    add_vectors(fault->sweep, chosen, sizeof chosen);
-    if (!fault->command.whole) {
-        arguments[count++] = chosen;
-        arguments[count++] = fault->sweep ? sweep : no_sweep;
-    }
-    if (fault->command.at == NULL)
-        arguments[count++] = quiet; /* which takes the progress with it */
     process_die_with_parent(-1);
     signal(SIGPIPE, SIG_DFL);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -81,6 +72,25 @@ static _Noreturn void be_program(const struct fault *fault, int output, int term
         _exit(126);
     if (output < 0)
         close(1);
+}
+
+static _Noreturn void be_program(const struct fault *fault, const char *report, int output, int terminal)
+{
+    char chosen[160], to[128], sweep[] = "--sweep=sample", no_sweep[] = "--sweep=off", quiet[] = "--quiet";
+    char *arguments[8] = { (char[]){ "bottle-gate" }, (char[]){ "run" }, (char[]){ "--backend=native" } };
+    size_t count = 3;
+    if (report != NULL) {
+        snprintf(to, sizeof to, "--report=%s", report);
+        arguments[count++] = to;
+    }
+    add_vectors(fault->sweep, chosen, sizeof chosen);
+    if (!fault->command.whole) {
+        arguments[count++] = chosen;
+        arguments[count++] = fault->sweep ? sweep : no_sweep;
+    }
+    if (fault->command.at == NULL)
+        arguments[count++] = quiet; /* which takes the progress with it */
+    take_place(output, terminal);
     struct rlimit limit = { fault->command.value, fault->command.value };
     if (fault->command.limited && setrlimit((__rlimit_resource_t)fault->command.limit, &limit) != 0)
         _exit(126);
@@ -121,23 +131,25 @@ static void take_last_line(char *text, char *line, size_t size)
     while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
         text[--length] = '\0';
     char *start = text + length;
-    while (start > text && start[-1] != '\n' && start[-1] != '\r' && start[-1] != 'K')
+    while (start > text && start[-1] != '\n' && start[-1] != '\r' &&
+           !(start - text >= 2 && start[-1] == 'K' && start[-2] == '['))
         start--;
     snprintf(line, size, "%.*s", (int)size - 1, start);
 }
 
-static void take_reason(char *shown, int output, struct fault_outcome *outcome)
+/* Beside a report that could not be written, what the run said stays true. */
+static void take_reason(char *shown, int output, bool kept, struct fault_outcome *outcome)
 {
     char report[1024] = "";
     ssize_t size = pread(output, report, sizeof report - 1, 0);
     report[size > 0 ? size : 0] = '\0';
     char *said = strstr(shown, "bottle-gate: ");
     take_last_line(said != NULL ? said : report, outcome->reason, sizeof outcome->reason);
-    if (strstr(report, "PASS  ") != NULL && outcome->status != 0)
+    if (!kept && strstr(report, "PASS  ") != NULL && outcome->status != 0)
         snprintf(outcome->reason, sizeof outcome->reason, "it said PASS");
 }
 
-bool program_run(const struct fault *fault, struct fault_outcome *outcome, struct error *error)
+bool program_run(const struct fault *fault, const char *report, struct fault_outcome *outcome, struct error *error)
 {
     int ends[2] = { -1, -1 };
     char shown[4096] = "";
@@ -152,7 +164,7 @@ bool program_run(const struct fault *fault, struct fault_outcome *outcome, struc
     if (pid < 0)
         return error_system(error, "can't start the program");
     if (pid == 0)
-        be_program(fault, output, slave);
+        be_program(fault, report, output, slave);
     cleanup_close_fd(&slave);
     if (!follow(&fault->command, pid, master, shown, sizeof shown)) {
         process_kill(pid);
@@ -161,6 +173,27 @@ bool program_run(const struct fault *fault, struct fault_outcome *outcome, struc
     int status = 0;
     process_wait(pid, clock_microseconds() + HANG_MICROSECONDS, &status);
     outcome->status = process_exit_status(status);
-    take_reason(shown, kept, outcome);
+    take_reason(shown, kept, report != NULL, outcome);
+    return true;
+}
+
+bool program_replay(const char *report, struct fault_outcome *outcome, struct error *error)
+{
+    char said[1024] = "";
+    char *arguments[] = { (char[]){ "bottle-gate" }, (char[]){ "replay" }, (char *)(uintptr_t)report, NULL };
+    cleanup_close int kept = memfd_create("output", MFD_CLOEXEC);
+    pid_t pid = kept < 0 ? -1 : fork();
+    if (pid < 0)
+        return error_system(error, "can't start the program");
+    if (pid == 0) {
+        take_place(kept, kept);
+        execv("/proc/self/exe", arguments);
+        _exit(127);
+    }
+    int status = 0;
+    process_wait(pid, clock_microseconds() + HANG_MICROSECONDS, &status);
+    outcome->status = process_exit_status(status);
+    (void)!pread(kept, said, sizeof said - 1, 0);
+    take_last_line(said, outcome->reason, sizeof outcome->reason);
     return true;
 }

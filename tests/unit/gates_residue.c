@@ -96,19 +96,6 @@ Test(residue, sees_a_file_in_the_run_time_directory)
     rmdir(directory);
 }
 
-Test(residue, sees_a_file_of_ours_in_tmp)
-{
-    char name[] = "/tmp/bottle-XXXXXX";
-    struct residue before;
-    residue_look(&before);
-    int fd = mkstemp(name);
-    cr_assert(fd >= 0);
-    close(fd);
-    cr_expect_not(residue_none(&before, text, sizeof text));
-    cr_expect(strstr(text, "file") != NULL, "%s", text);
-    unlink(name);
-}
-
 /* What is left by hand in the site, and how it is told. */
 enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT, MOUNT_APART, MOUNT_BESIDE };
 
