@@ -260,11 +260,13 @@ def test_nothing_is_written_to_what_the_caller_has_open(account):
         assert file.seek(0, os.SEEK_END) == 0
 
 
-def test_two_gates_at_once_are_both_right(account):
-    good = account.start("bottle-gate", "run", "-q", stdout=subprocess.PIPE, text=True)
-    bad = account.start("bottle-gate", "run", "-q", "--mutant=network", stdout=subprocess.PIPE, text=True)
-    assert "PASS" in good.communicate(timeout=BOUND)[0] and good.returncode == 0
-    assert "FAIL" in bad.communicate(timeout=BOUND)[0] and bad.returncode == 1
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_several_gates_at_once_are_all_right(account, count):
+    pairs = [[account.start("bottle-gate", "run", "-q", *mutant, stdout=subprocess.PIPE, text=True)
+              for mutant in ([], ["--mutant=network"])] for _ in range(count // 2)]
+    for good, bad in pairs:
+        said = good.communicate(timeout=BOUND)[0], bad.communicate(timeout=BOUND)[0]
+        assert (good.returncode, bad.returncode) == (0, 1) and "PASS" in said[0] and "FAIL" in said[1], said
 
 
 def test_a_report_that_nobody_can_read_is_no_success(account):
