@@ -24,7 +24,7 @@ static bool token_came_back(const struct findings *findings, enum phase_kind pha
     const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
     const struct collected_act *act = &own->collection.acts[own_seq];
     encode_hex(findings->phases[phase]->token, sizeof findings->phases[phase]->token, token);
-    return own->ran && act->done && strcmp(act->did.proof, token) == 0;
+    return strcmp(act->did.proof, token) == 0;
 }
 
 bool evidence_caught(const struct findings *findings, enum phase_kind phase, uint16_t seq, enum principal principal)
@@ -72,37 +72,20 @@ static bool controls_good(const struct phase_result *result, const struct part_r
            result->control_final && own->door_before && own->door_after;
 }
 
-enum sighting evidence_sighting(const struct findings *findings, enum phase_kind phase, uint16_t seq,
-                                enum principal principal)
-{
-    const struct phase_result *result = findings->phases[phase];
-    if (result->state == PHASE_NOT_RUN)
-        return SIGHTING_SKIPPED;
-    if (evidence_caught(findings, phase, seq, principal))
-        return SIGHTING_CAUGHT;
-    uint16_t own_seq;
-    const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
-    if (result->state != PHASE_FINISHED || !own->ran || own->collection.state != STREAM_COMPLETE ||
-        !greeting_fits(findings, &own->collection, principal) || !controls_good(result, own))
-        return SIGHTING_UNKNOWN;
-    const struct collected_act *act = &own->collection.acts[own_seq];
-    if (!act->tried || !act->done)
-        return SIGHTING_UNKNOWN;
-    return errno_is_unsupported(act->did.error) ? SIGHTING_UNSUPPORTED : SIGHTING_MISSED;
-}
-
 /* A sweep that didn't come to its end has not tried what it says. */
-static bool is_whole(const struct findings *findings, uint16_t seq, const struct collected_act *act)
+static bool is_whole(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                     const struct collected_act *act)
 {
     const struct run_attempt *attempt = &findings->plan->attempts[seq - 1];
-    return !plan_is_sweep(attempt) || act->did.sent >= findings->phases[PHASE_FENCED]->sweep_ports;
+    return !plan_is_sweep(attempt) || act->did.sent >= findings->phases[phase]->sweep_ports;
 }
 
-static enum account account_of(const struct findings *findings, uint16_t seq, enum principal principal)
+static enum account account_of(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                               enum principal principal)
 {
     uint16_t own_seq;
-    const struct phase_result *result = findings->phases[PHASE_FENCED];
-    const struct part_result *own = part_of(findings, PHASE_FENCED, seq, principal, &own_seq);
+    const struct phase_result *result = findings->phases[phase];
+    const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
     const struct collected_act *act = &own->collection.acts[own_seq];
     if (!own->ran || own->collection.state == STREAM_SILENT || !act->tried)
         return ACCOUNT_NONE;
@@ -114,15 +97,33 @@ static enum account account_of(const struct findings *findings, uint16_t seq, en
         return ACCOUNT_UNSUPPORTED;
     if (act->did.sent == 0 && errno_is_starved(act->did.error))
         return ACCOUNT_STARVED;
-    return is_whole(findings, seq, act) ? ACCOUNT_TRIED : ACCOUNT_HALF;
+    return is_whole(findings, phase, seq, act) ? ACCOUNT_TRIED : ACCOUNT_HALF;
+}
+
+/* Silence means no more in the bare and open runs than in the fenced one: an attempt counts as missed only if the probe's
+ * account of it is whole. */
+enum sighting evidence_sighting(const struct findings *findings, enum phase_kind phase, uint16_t seq,
+                                enum principal principal)
+{
+    const struct phase_result *result = findings->phases[phase];
+    if (result->state == PHASE_NOT_RUN)
+        return SIGHTING_SKIPPED;
+    if (evidence_caught(findings, phase, seq, principal))
+        return SIGHTING_CAUGHT;
+    uint16_t own_seq;
+    const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
+    if (!greeting_fits(findings, &own->collection, principal) || !controls_good(result, own))
+        return SIGHTING_UNKNOWN;
+    enum account account = account_of(findings, phase, seq, principal);
+    if (account == ACCOUNT_UNSUPPORTED)
+        return SIGHTING_UNSUPPORTED;
+    return account == ACCOUNT_TRIED ? SIGHTING_MISSED : SIGHTING_UNKNOWN;
 }
 
 /* Did the open bottle leak, as this principal, what its backend says that it must? Every such vector that was
  * planned must have been caught at least once. */
 static bool open_was_open(const struct findings *findings, enum principal principal)
 {
-    if (findings->phases[PHASE_OPEN]->state == PHASE_NOT_RUN)
-        return true; /* the judge sees SIGHTING_SKIPPED */
     for (const uint16_t *must = findings->backend->open_must_leak; *must != 0; must++) {
         bool planned = false, caught = false;
         for (uint16_t seq = 1; seq <= findings->plan->count; seq++)
@@ -190,7 +191,7 @@ void evidence_gather(const struct findings *findings, uint16_t seq, enum princip
     *evidence = (struct evidence){
         .bare = evidence_sighting(findings, PHASE_BARE, seq, principal),
         .open = evidence_sighting(findings, PHASE_OPEN, seq, principal),
-        .account = account_of(findings, seq, principal),
+        .account = account_of(findings, PHASE_FENCED, seq, principal),
         .hit = evidence_caught(findings, PHASE_FENCED, seq, principal),
         .witness_before = fenced->control_before && fenced->peer_good,
         .witness_during = own->control_during,

@@ -102,13 +102,13 @@ const char *verdict_name(enum verdict verdict)
 
 const char *how_name(enum how how)
 {
-    static const char *const names[] = {
+    static const char *const names[HOWS] = {
         [HOW_NONE] = NULL,
         [HOW_FENCE] = "fence",
         [HOW_STRUCTURE] = "structure",
         [HOW_UNSUPPORTED] = "unsupported",
     };
-    return (unsigned)how < sizeof names / sizeof names[0] ? names[how] : NULL;
+    return (unsigned)how < HOWS ? names[how] : NULL;
 }
 
 const char *judge_reason_text(enum reason reason)

@@ -1,6 +1,6 @@
 /*
  * The judge: a pure function from the evidence about one attempt to its verdict. No input but its argument,
- * no output but its result; no clock, no memory, no I/O. tests/unit/judge.c enumerates every combination of
+ * no output but its result; no clock, no memory, no I/O. tests/unit/gates_judge.c enumerates every combination of
  * its inputs.
  */
 #ifndef GATES_JUDGE_H
@@ -18,7 +18,7 @@ enum sighting {
     SIGHTINGS
 };
 
-/* What the fenced run's probe says about the attempt. */
+/* What a run's probe says about the attempt. */
 enum account {
     ACCOUNT_TRIED,       /* try and did, in a complete stream */
     ACCOUNT_UNSUPPORTED, /* the same, with an errno that says that the kernel lacks the facility */
@@ -46,7 +46,7 @@ struct evidence {
 enum verdict { VERDICT_BLOCKED, VERDICT_ESCAPED, VERDICT_INCONCLUSIVE, VERDICT_BROKEN, VERDICTS };
 const char *verdict_name(enum verdict verdict); /* "BLOCKED", ... */
 
-enum how { HOW_NONE, HOW_FENCE, HOW_STRUCTURE, HOW_UNSUPPORTED };
+enum how { HOW_NONE, HOW_FENCE, HOW_STRUCTURE, HOW_UNSUPPORTED, HOWS };
 const char *how_name(enum how how); /* "fence", ..., NULL for none */
 
 /* Why, in the order in which the judge looks. Each has one sentence: judge_reason_text. */

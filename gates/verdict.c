@@ -63,65 +63,69 @@ static void judge_pairs(struct run *run)
              run->options.backend->fences[pair->fence].name, pair->reason);
 }
 
-/* Where nothing wrong with the whole run is known: how a probe's records fell short, or else the judge's words on the
- * first attempt that isn't BLOCKED. */
-static void explain_by_attempt(struct run *run)
+/* The first control that was not heard in any of the three runs, or NULL. */
+static const char *missing_control(const struct run *run)
 {
-    size_t size = sizeof run->reason;
+    for (int k = 0; k < PHASES; k++)
+        if (run->phases[k].control_missing[0] != '\0')
+            return run->phases[k].control_missing;
+    return NULL;
+}
+
+/* The first session of the three runs whose records fell short: false if there is none. */
+static bool explain_by_records(struct run *run)
+{
     for (int k = 0; k < PHASES; k++)
         for (int i = 0; i < PRINCIPALS * PARTS; i++) {
             const struct part_result *own = &run->phases[k].parts[i / PARTS][i % PARTS];
             if (!own->ran || own->collection.state == STREAM_COMPLETE)
                 continue;
-            snprintf(run->reason, size, "%s run, %s: the probe's records fall short: %s",
+            snprintf(run->reason, sizeof run->reason, "%s run, %s: the probe's records fall short: %s",
                      phase_name((enum phase_kind)k), principal_name((enum principal)(i / PARTS)),
                      own->collection.problem);
-            return;
+            return true;
         }
-    for (size_t i = 0; i < run->attempt_count; i++)
-        if (run->attempts[i].judgement.verdict != VERDICT_BLOCKED) {
-            snprintf(run->reason, size, "%s", judge_reason_text(run->attempts[i].judgement.reason));
-            return;
-        }
+    return false;
 }
 
-/* The one sentence behind a verdict that isn't PASS or a plain FAIL. */
-static void explain(struct run *run)
+/* The one sentence behind a verdict that isn't PASS or a plain FAIL: what is wrong with the run as a whole, or else the
+ * judge's words on the first attempt that isn't BLOCKED. */
+static void explain(struct run *run, const struct run_attempt_result *unblocked)
 {
     size_t size = sizeof run->reason;
-    if (evidence_broken(&run->findings, run->reason, size) != NULL)
+    const struct phase_result *fenced = &run->phases[PHASE_FENCED];
+    const char *control = missing_control(run);
+    if (evidence_broken(&run->findings, run->reason, size) != NULL || run->verdict != RUN_INCONCLUSIVE)
         return;
-    if (run->attempt_count == 0)
+    if (unblocked == NULL)
         snprintf(run->reason, size, "nothing was planned: see what is not proved here");
-    if (run->verdict != RUN_INCONCLUSIVE)
-        return;
-    if (run->options.self_proof == SELF_PROOF_OFF) {
+    else if (run->options.self_proof == SELF_PROOF_OFF)
         snprintf(run->reason, size,
                  "--self-proof=off: without the open run nothing shows that these ways out would have been "
                  "noticed");
-        return;
-    }
-    for (int k = 0; k < PHASES && run->reason[0] == '\0'; k++) {
-        const struct phase_result *phase = &run->phases[k];
-        if (phase->control_missing[0] != '\0')
-            snprintf(run->reason, size, "%s", phase->control_missing);
-        else if (k == PHASE_FENCED && phase->strays > 0)
-            snprintf(run->reason, size, "unexplained traffic in the fenced run: %s", phase->stray_text);
-    }
-    if (run->reason[0] == '\0')
-        explain_by_attempt(run);
+    else if (control != NULL)
+        snprintf(run->reason, size, "%s", control);
+    else if (fenced->strays > 0)
+        snprintf(run->reason, size, "unexplained traffic in the fenced run: %s", fenced->stray_text);
+    else if (!explain_by_records(run))
+        snprintf(run->reason, size, "%s", judge_reason_text(unblocked->judgement.reason));
 }
 
 void verdict_on_run(struct run *run)
 {
     char broken[200];
-    for (size_t i = 0; i < run->attempt_count; i++)
-        run->counts[run->attempts[i].judgement.verdict]++;
+    const struct run_attempt_result *unblocked = NULL;
+    for (size_t i = 0; i < run->attempt_count; i++) {
+        enum verdict verdict = run->attempts[i].judgement.verdict;
+        run->counts[verdict]++;
+        if (verdict != VERDICT_BLOCKED && unblocked == NULL)
+            unblocked = &run->attempts[i];
+    }
     if (run->counts[VERDICT_ESCAPED] > 0)
         run->verdict = RUN_FAIL;
     else if (evidence_broken(&run->findings, broken, sizeof broken) != NULL || run->counts[VERDICT_BROKEN] > 0)
         run->verdict = RUN_BROKEN;
-    else if (run->attempt_count == 0 || run->counts[VERDICT_BLOCKED] != run->attempt_count)
+    else if (run->attempt_count == 0 || unblocked != NULL)
         run->verdict = RUN_INCONCLUSIVE;
     else if (run->options.mutant >= 0)
         judge_mutant(run);
@@ -131,5 +135,5 @@ void verdict_on_run(struct run *run)
         judge_pairs(run);
 
     if (run->reason[0] == '\0')
-        explain(run);
+        explain(run, unblocked);
 }

@@ -273,5 +273,6 @@ Test(judge, names_are_those_of_the_report)
     cr_expect_str_eq(how_name(HOW_FENCE), "fence");
     cr_expect_str_eq(how_name(HOW_STRUCTURE), "structure");
     cr_expect_str_eq(how_name(HOW_UNSUPPORTED), "unsupported");
+    cr_expect_null(how_name(HOWS));
     cr_expect_null(how_name((enum how)17));
 }
