@@ -46,14 +46,18 @@ bool evidence_caught(const struct findings *findings, enum phase_kind phase, uin
 }
 
 /* What the probe's greeting says of itself, against what was started: another probe, principal, kernel or boot is a
- * forgery. The boot id alone may be out of a bottle's sight. */
-static bool greeting_fits(const struct findings *findings, const struct collection *collection,
+ * forgery. The boot id alone may be out of a bottle's sight. The bare run's probe is on the host itself, the others' in a bottle
+ * whose fingerprint was taken (and is judged by fingerprint_fits). */
+static bool greeting_fits(const struct findings *findings, enum phase_kind phase, const struct collection *collection,
                           enum principal principal)
 {
+    const struct fingerprint *fingerprint = &findings->phases[phase]->fingerprint;
     uint32_t uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
-    bool boot_fits = strcmp(collection->boot_id, "-") == 0 || strcmp(collection->boot_id, findings->boot_id) == 0;
+    const char *kernel = phase == PHASE_BARE ? findings->kernel : fingerprint->kernel;
+    const char *boot_id = phase == PHASE_BARE ? findings->boot_id : fingerprint->boot_id;
     return collection->uid == uid && strcmp(collection->digest, findings->probe_digest) == 0 &&
-           (!findings->shares_kernel || (strcmp(collection->kernel, findings->kernel) == 0 && boot_fits));
+           strcmp(collection->kernel, kernel) == 0 &&
+           (strcmp(collection->boot_id, "-") == 0 || strcmp(collection->boot_id, boot_id) == 0);
 }
 
 /* What the backend says stands behind the bottle, against what was asked for: a bottle that shares the host's kernel shows the
@@ -112,7 +116,7 @@ enum sighting evidence_sighting(const struct findings *findings, enum phase_kind
         return SIGHTING_CAUGHT;
     uint16_t own_seq;
     const struct part_result *own = part_of(findings, phase, seq, principal, &own_seq);
-    if (!greeting_fits(findings, &own->collection, principal) || !controls_good(result, own))
+    if (!greeting_fits(findings, phase, &own->collection, principal) || !controls_good(result, own))
         return SIGHTING_UNKNOWN;
     enum account account = account_of(findings, phase, seq, principal);
     if (account == ACCOUNT_UNSUPPORTED)
@@ -171,7 +175,8 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
                          principal_name(principal), own->collection.problem);
                 return text;
             }
-            if (own->collection.state == STREAM_COMPLETE && !greeting_fits(findings, &own->collection, principal)) {
+            if (own->collection.state == STREAM_COMPLETE &&
+                !greeting_fits(findings, (enum phase_kind)k, &own->collection, principal)) {
                 snprintf(text, size, "%s run, %s: another probe, uid, kernel or boot than was started has answered",
                          name, principal_name(principal));
                 return text;

@@ -177,7 +177,9 @@ struct run *run_new(const struct run_options *options, struct error *error)
     run->attempts = calloc((size_t)PRINCIPALS * PLAN_ATTEMPTS_MAX, sizeof *run->attempts);
     run->phases =
         mmap(NULL, PHASE_RESULTS * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    run->findings = (struct findings){ .plan = &run->plan, .backend = options->backend, .shares_kernel = true };
+    run->findings = (struct findings){ .plan = &run->plan,
+                                       .backend = options->backend,
+                                       .shares_kernel = !options->backend->own_kernel };
     if (run->phases == MAP_FAILED || run->attempts == NULL) {
         error_set(error, ERROR_SYSTEM, "out of memory for the run");
         run_free(run);

@@ -62,7 +62,8 @@ struct backend {
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
                                 * that have no address of their own */
-    unsigned drain_milliseconds;    /* how long witnesses go on listening after the bottle is gone */
+    bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
+    unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
     bool (*preflight)(struct error *error);

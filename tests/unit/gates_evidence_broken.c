@@ -75,6 +75,12 @@ Test(evidence, believes_no_probe_and_no_bottle_other_than_was_started, .init = m
     EXPECT("no kernel of its own", run->findings.shares_kernel = false, downgraded);
     EXPECT("another kernel of its own", give_bottles_a_kernel("4.4.0"), NULL);
     EXPECT("the host's release, booted again", give_bottles_a_kernel("6.1"), NULL);
+    EXPECT("the host's kernel in its place", give_bottles_a_kernel("4.4.0");
+           strcpy(root(PHASE_OPEN)->collection.kernel, "6.1"), another);
+    EXPECT("the host's boot in its place", give_bottles_a_kernel("4.4.0");
+           strcpy(root(PHASE_OPEN)->collection.boot_id, "b1"), another);
+    EXPECT("a bottle's kernel in the bare run", give_bottles_a_kernel("4.4.0");
+           strcpy(root(PHASE_BARE)->collection.kernel, "4.4.0"), "bare run, root: another probe");
     EXPECT("another probe in it", give_bottles_a_kernel("4.4.0");
            strcpy(root(PHASE_OPEN)->collection.digest, "d2"), another);
 #undef EXPECT

@@ -142,9 +142,10 @@ static inline void give_bottles_a_kernel(const char *release)
     for (int k = PHASE_OPEN; k < PHASES; k++) {
         strcpy(run->phases[k].fingerprint.kernel, release);
         strcpy(run->phases[k].fingerprint.boot_id, "b2");
-        for (int p = 0; p < PRINCIPALS; p++) {
-            strcpy(run->phases[k].parts[p][PART_ATTEMPTS].collection.kernel, release);
-            strcpy(run->phases[k].parts[p][PART_ATTEMPTS].collection.boot_id, "b2");
+        for (int i = 0; i < PRINCIPALS * PARTS; i++) {
+            struct collection *collection = &run->phases[k].parts[i / PARTS][i % PARTS].collection;
+            strcpy(collection->kernel, release);
+            strcpy(collection->boot_id, i % PARTS == PART_SWEEP ? "-" : "b2");
         }
     }
 }
