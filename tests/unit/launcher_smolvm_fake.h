@@ -33,12 +33,12 @@ static inline void scratch_remove(void)
     cr_assert_eq(system(command), 0);
 }
 
-/* The path of something in the directory; good until the fourth call after it. */
+/* The path of something in the directory; good until the 64th call after it. */
 static inline const char *in_scratch(const char *name)
 {
-    static char paths[4][PATH_MAX];
+    static char paths[64][PATH_MAX];
     static unsigned turn;
-    char *path = paths[turn++ % 4];
+    char *path = paths[turn++ % 64];
     snprintf(path, PATH_MAX, "%s/%s", scratch, name);
     return path;
 }
