@@ -12,3 +12,6 @@ optional_test_packages="libclang-rt-dev"
 
 # To compare its speed with other tools' (tests/bench).
 bench_packages="nmap bubblewrap"
+
+# To run it on a host of its own (ci/lab). What that host has is listed in ci/lab/image/packages.
+lab_packages="qemu-system-x86 mmdebstrap uidmap fakeroot e2fsprogs python3 python3-pip"
