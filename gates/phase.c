@@ -18,7 +18,8 @@
 #include "site/site.h"
 #include "socket_watch.h"
 
-#define SWEEP_MILLISECONDS 30000 /* a bound on hangs: 65,535 ports that say nothing take a few seconds */
+/* A bound on hangs: 65,535 ports that say nothing take a few seconds, and a minute where the processor is emulated. */
+#define SWEEP_MILLISECONDS 150000
 
 struct phase {
     const struct phase_options *options;

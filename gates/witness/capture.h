@@ -24,7 +24,7 @@
 
 #define CAPTURE_RING_WAN     (8 << 20)    /* bytes; measured by sweeps, see README.md */
 #define CAPTURE_RING_LO      (16 << 20)   /* sweeps go to loopback */
-#define CAPTURE_MILLISECONDS 10           /* how long the kernel may keep packets back to hand over many at once */
+#define CAPTURE_MILLISECONDS 30           /* how long the kernel may keep packets back to hand over many at once */
 #define CAPTURE_SNAPSHOT     (65535 + 64) /* bytes: the largest frame on lo */
 #define CAPTURE_MARKER_TYPE  0x88b5       /* EtherType for local experiments (IEEE 802) */
 
