@@ -86,7 +86,7 @@ class Guest:
         """What the console, and the emulator, said last."""
         lines = (self.console + self.errors).decode(errors="replace").replace("\r", "\n").split("\n")
         # What the emulated processor can't do is no news.
-        return [line.rstrip() for line in lines if line.strip() and "TCG doesn't support requested feature" not in line][-20:]
+        return [line.rstrip() for line in lines if line.strip() and "TCG doesn't support requested feature" not in line][-45:]
 
     def close(self):
         if self.process:

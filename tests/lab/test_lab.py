@@ -60,8 +60,8 @@ def test_a_run_of_the_gate_as_an_ordinary_user_passes_and_its_report_comes_back(
     report = json.loads(result.stdout)
     assert report == json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["verdict"] == "PASS"
-    vsock = [attempt for attempt in report["attempts"] if attempt["vector"] == "BG-106"]
-    assert vsock and all(attempt["result"] == "BLOCKED" for attempt in vsock)
+    vsock = [attempt for attempt in report["attempts"] if attempt["id"] == "BG-106"]
+    assert vsock and all(attempt["verdict"] == "BLOCKED" for attempt in vsock)
     assert (tmp_path / "report" / "evidence.json").exists()
 
 
