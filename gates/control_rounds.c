@@ -107,6 +107,14 @@ static bool send_controls(struct hearing *hearing, const struct session_place *p
     }
 }
 
+/* What is sent before the fault is made would still be heard. */
+static void await_break(struct hearing *hearing)
+{
+    uint64_t deadline = clock_microseconds() + CONTROL_DEADLINE_MICROSECONDS;
+    while (hearing->running && !hearing->broke && clock_microseconds() < deadline)
+        hearing_pump_once(hearing, -1, deadline);
+}
+
 bool hearing_round(struct hearing *hearing, enum control_round round)
 {
     const struct phase_options *options = hearing->options;
@@ -117,6 +125,8 @@ bool hearing_round(struct hearing *hearing, enum control_round round)
                   hearing->vsock_port, plan);
     const struct fault *fault = fault_in(options->fault, options->kind);
     fault_before_round(fault, &hearing->witness, hearing->world_namespace, round, plan);
+    if (fault_breaks_witness(fault, round))
+        await_break(hearing);
     struct session_place here = { .probe_path = options->probe_path };
     if (!send_controls(hearing, &here, plan, round_heard, round, fault))
         return false;

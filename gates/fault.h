@@ -156,6 +156,8 @@ int fault_tamper(const struct fault *fault, const struct collector_plan *plan, i
 /* Makes what is to be made before a round of controls, `plan` being what will be sent; and while it is under way. */
 void fault_before_round(const struct fault *fault, const struct witness *witness, int world_namespace,
                         enum control_round round, struct probe_plan *plan);
+/* Was the witness process asked there to make a fault of its own, which it answers once it is made? */
+bool fault_breaks_witness(const struct fault *fault, enum control_round round);
 void fault_during_round(const struct fault *fault, unsigned round);
 
 /* How long a control is waited for: not for long where the fault is that it never comes. Microseconds. */

@@ -118,6 +118,9 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
         snprintf(text, sizeof text, "a witness lost something: %s", message->text);
         hearing_note_broken(hearing, text);
         return true;
+    case WITNESS_BROKE:
+        hearing->broke = true;
+        return true;
     case WITNESS_GONE:
         hearing_note_broken(hearing, "the witness process died");
         hearing->running = false;

@@ -21,7 +21,7 @@ struct hearing {
     int current;                 /* the principal whose attempts are under way: hits on a shared target are its own */
     uint8_t door_key[32];        /* filled by hearing_start: the door's endpoint answers with it */
     struct witness witness;
-    bool running;
+    bool running, broke; /* the witness process runs; it has made the fault that it was asked for */
     struct watch *watches;
     size_t watch_count, control_start, peer_start; /* controls, and those of the peer, begin at these indices */
     unsigned heard[ROUNDS][CONTROLS_MAX];          /* witness bits */

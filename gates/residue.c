@@ -17,16 +17,32 @@
 
 #include "../launcher/capabilities.h"
 
-static uint64_t hash_file(const char *path)
+/* The mounts that there are, by their ids; how many. */
+static size_t list_mounts(uint32_t ids[RESIDUE_MOUNTS])
 {
-    uint64_t hash = 14695981039346656037u;
-    FILE *file = fopen(path, "re");
-    int byte;
-    while (file != NULL && (byte = fgetc(file)) != EOF)
-        hash = (hash ^ (uint64_t)byte) * 1099511628211u;
+    size_t count = 0;
+    char line[8192];
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    while (file != NULL && count < RESIDUE_MOUNTS && fgets(line, sizeof line, file) != NULL)
+        ids[count++] = (uint32_t)strtoul(line, NULL, 10);
     if (file != NULL)
         fclose(file);
-    return hash;
+    return count;
+}
+
+/* Is there a mount that wasn't there before? One may be gone: who removes a directory unmounts in every namespace what is on it. */
+static bool mounts_are_new(const struct residue *before)
+{
+    uint32_t now[RESIDUE_MOUNTS];
+    size_t count = list_mounts(now);
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < before->mount_count && !known; k++)
+            known = before->mounts[k] == now[i];
+        if (!known)
+            return true;
+    }
+    return count == 0;
 }
 
 /* The names only: counters beside them change by themselves. */
@@ -82,7 +98,8 @@ void residue_keep_apart(void)
 void residue_look(struct residue *residue)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    residue->mounts = capabilities_have(CAP_SYS_ADMIN) ? hash_file("/proc/self/mountinfo") : 0;
+    residue->may_mount = capabilities_have(CAP_SYS_ADMIN);
+    residue->mount_count = list_mounts(residue->mounts);
     residue->interfaces = capabilities_have(CAP_NET_ADMIN) ? hash_interfaces() : 0;
     residue->descriptors = count_entries("/proc/self/fd", "", NULL);
     residue->files = count_files();
@@ -113,7 +130,7 @@ bool residue_none(const struct residue *before, char *text, size_t size)
         processes = 1;
     const struct kind kinds[] = {
         { processes > 0, "a process" },
-        { now.mounts != before->mounts, "a mount" },
+        { before->may_mount && mounts_are_new(before), "a mount" },
         { now.interfaces != before->interfaces, "a network interface" },
         { now.descriptors != before->descriptors, "an open descriptor" },
         { now.files != before->files, "a file" },
@@ -146,7 +163,7 @@ bool residue_no_bottle(const struct residue *before, pid_t known, char *text, si
         closedir(processes);
     const struct kind kinds[] = {
         { processes == NULL || lives, "a process" },
-        { hash_file("/proc/self/mountinfo") != before->mounts, "a mount" },
+        { mounts_are_new(before), "a mount" },
     };
     return tell(kinds, sizeof kinds / sizeof *kinds, text, size);
 }

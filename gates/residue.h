@@ -8,9 +8,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define RESIDUE_MOUNTS 1024 /* more than that are not told apart */
+
 struct residue {
-    uint64_t mounts, interfaces; /* hashes of the tables; 0 if the process has no right to change them */
-    unsigned descriptors, files; /* own open descriptors; bottle-gate's entries in the run-time directory */
+    bool may_mount; /* the process has the right to: else no new mount is its own */
+    size_t mount_count;
+    uint32_t mounts[RESIDUE_MOUNTS]; /* ids; see mountinfo in proc(5) */
+    uint64_t interfaces;             /* a hash of their names; 0 if the process has no right to make any */
+    unsigned descriptors, files;     /* own open descriptors; bottle-gate's entries in the run-time directory */
 };
 
 /* Gives the calling process mounts and interfaces of its own, if it may: what others put beside it meanwhile isn't seen then. Who

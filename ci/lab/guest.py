@@ -28,7 +28,7 @@ class Guest:
         self.open = set()
         self.process = None
         theirs = []
-        arguments = ["qemu-system-x86_64", "-M", "q35", *PROCESSORS[accelerator], "-smp", "2", "-m", "4096", "-nic", "none",
+        arguments = ["qemu-system-x86_64", "-M", "q35,sata=off,smbus=off", *PROCESSORS[accelerator], "-smp", "2", "-m", "4096", "-nic", "none",
                      "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
                      "-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd", "-append", KERNEL_LINE,
                      *disk("root", f"{image}/root.img", "snapshot=on,cache=unsafe")]
@@ -38,7 +38,7 @@ class Guest:
             arguments += disk("lab-job", f"/proc/self/fd/{job}", "readonly=on")
         if engine is not None:
             arguments += disk("lab-smolvm", engine, "readonly=on")
-        arguments += ["-device", "virtio-serial-pci"]
+        arguments += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
         try:
             for name in (CONSOLE, *PORTS):
                 ours, other = socket.socketpair()
@@ -86,7 +86,7 @@ class Guest:
         """What the console, and the emulator, said last."""
         lines = (self.console + self.errors).decode(errors="replace").replace("\r", "\n").split("\n")
         # What the emulated processor can't do is no news.
-        return [line.rstrip() for line in lines if line.strip() and "TCG doesn't support requested feature" not in line][-20:]
+        return [line.rstrip() for line in lines if line.strip() and "TCG doesn't support requested feature" not in line][-45:]
 
     def close(self):
         if self.process:

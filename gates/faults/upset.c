@@ -106,6 +106,11 @@ void fault_before_round(const struct fault *fault, const struct witness *witness
     }
 }
 
+bool fault_breaks_witness(const struct fault *fault, enum control_round round)
+{
+    return fault != NULL && fault->upset.what == UPSET_BREAK && fault->upset.round == round;
+}
+
 void fault_during_round(const struct fault *fault, unsigned round)
 {
     if (fault != NULL && fault->upset.what == UPSET_CLOCK && fault->upset.round == (enum control_round)round)

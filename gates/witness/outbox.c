@@ -129,10 +129,11 @@ void outbox_hit(struct outbox *outbox, uint16_t watch, enum witness_kind kind, e
     snprintf(message.point, sizeof message.point, "%s", point_names[point]);
     snprintf(message.at, sizeof message.at, "%s", at);
     snprintf(message.peer, sizeof message.peer, "%s", peer);
-    if ((outbox->late_kinds & (unsigned)kind) != 0 && outbox->late_count < OUTBOX_LATE)
-        outbox->late[outbox->late_count++] = message;
-    else
+    bool late = (outbox->late_kinds & (unsigned)kind) != 0;
+    if (!late)
         say(outbox, &message);
+    else if (outbox->late_count < OUTBOX_LATE) /* more of them only say the same again */
+        outbox->late[outbox->late_count++] = message;
 }
 
 void outbox_stray(struct outbox *outbox, enum point point, const char *at, const char *peer, const char *text)

@@ -59,4 +59,5 @@ void sabotage_make(struct witness_house *all)
         break;
     }
     outbox->fault = WITNESS_FAULT_NONE;
+    outbox_event(outbox, WITNESS_BROKE);
 }

@@ -80,7 +80,8 @@ static bool is_well_formed(const struct witness *witness, const struct witness_m
     unsigned kind = (unsigned)message->kind;
     bool known_kind = kind != 0 && (kind & (kind - 1)) == 0 && kind < 1u << WITNESS_KINDS;
     bool known_event = message->event == WITNESS_STRAY || message->event == WITNESS_LOST ||
-                       message->event == WITNESS_DONE || message->event == WITNESS_HIT;
+                       message->event == WITNESS_DONE || message->event == WITNESS_HIT ||
+                       message->event == WITNESS_BROKE;
     return known_event && is_terminated(message->point, sizeof message->point) &&
            is_terminated(message->at, sizeof message->at) && is_terminated(message->peer, sizeof message->peer) &&
            is_terminated(message->text, sizeof message->text) &&

@@ -138,6 +138,7 @@ enum witness_event {
     WITNESS_HIT,
     WITNESS_STRAY, /* a flow at an outside point, a door flow or a Unix message that nothing planned explains
                     */
+    WITNESS_BROKE, /* answer to witness_ask_to_break: the fault is made */
     WITNESS_LOST,  /* something was lost: capture drops, a full table, an overlong stream; text says what */
     WITNESS_DONE,  /* answer to stop: everything heard has been said */
     WITNESS_GONE,  /* made by witness_next: the process has ended without DONE */
@@ -172,7 +173,7 @@ bool witness_start(struct witness *witness, const struct witness_setup *setup, s
  * none came. */
 bool witness_next(struct witness *witness, struct witness_message *message, uint64_t deadline);
 
-/* Lets it make the fault of its set-up, before anything that arrives from now on is heard. */
+/* Lets it make the fault of its set-up. What arrives until it says BROKE may still be heard as if nothing were wrong. */
 void witness_ask_to_break(const struct witness *witness);
 
 /* Asks it to say what it still has (capture rings are drained, loss counters read) and to end: the remaining

@@ -72,10 +72,13 @@ Test(witness_faults, one_kind_of_witness_can_die_alone)
 static void late(struct test_site *site)
 {
     site_watch(site, 0, true, TRANSPORT_TCP, "1.1.1.1", 80);
+    struct witness_message message = { .event = WITNESS_READY };
     site->setup.fault = WITNESS_FAULT_LATE;
     site->setup.fault_kinds = WITNESS_TCP;
     site_start_witness(site);
     witness_ask_to_break(&site->witness);
+    while (message.event != WITNESS_BROKE)
+        site_check(site, witness_next(&site->witness, &message, clock_microseconds() + SITE_PATIENCE), "never broke");
     site_check(site, try_tcp(site, 0, "1.1.1.1", 80) == NONCE_BYTES, "not connected");
     await_hit(site, 0); /* the capture's */
     site_check(site, !site_was_heard(site, 0, WITNESS_TCP, "wan0", "1.1.1.1:80", false), "not late");
