@@ -177,11 +177,14 @@ static bool run_sweeps(struct phase *phase, struct error *error)
 static struct bottle_options options_of_bottle(const struct phase *phase, bool door)
 {
     const struct phase_options *options = phase->options;
-    return (struct bottle_options){
+    struct bottle_options bottle = {
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
-        .door = { .wanted = door, .host = "127.0.0.1", .port = SITE_PORT_DOOR },
+        .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
     };
+    /* A guest has a loopback of its own. */
+    snprintf(bottle.door.host, sizeof bottle.door.host, "%s", options->backend->own_kernel ? SITE_DOOR4 : "127.0.0.1");
+    return bottle;
 }
 
 static bool start_bottle(struct phase *phase, struct error *error)

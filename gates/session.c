@@ -118,7 +118,9 @@ bool session_listen(const struct session_place *place, char *const specs[], int 
     cleanup_close_fd(&saying);
     char line[96] = "";
     struct pollfd event = { .fd = said, .events = POLLIN };
-    int ready = poll(&event, 1, clock_poll_timeout(clock_microseconds() + LISTEN_MICROSECONDS));
+    int ready = poll(&event, 1,
+                     clock_poll_timeout(clock_microseconds() + LISTEN_MICROSECONDS +
+                                        (place->backend != NULL ? place->backend->command_milliseconds * 1000ull : 0)));
     ssize_t size = ready > 0 ? read(said, line, sizeof line - 1) : 0;
     if (size > 0 && strcmp(line, "ready\n") == 0)
         return true;
@@ -153,7 +155,8 @@ bool session_start(struct session *session, const struct session_place *place, c
                    enum principal principal, const struct fault *fault, struct error *error)
 {
     *session = (struct session){ .collector = { .pid = -1, .result = -1 }, .probe = -1, .tamper = -1 };
-    session->deadline = clock_microseconds() + plan->deadline_milliseconds * 1000ull + SLACK_MICROSECONDS;
+    session->deadline = clock_microseconds() + plan->deadline_milliseconds * 1000ull + SLACK_MICROSECONDS +
+                        (place->backend != NULL ? place->backend->command_milliseconds * 1000ull : 0);
     cleanup_close int text = plan_file(plan, error);
     int ends[2];
     if (text < 0)

@@ -37,6 +37,7 @@ struct door {
 struct bottle_options {
     uint32_t without; /* bits of the fences left out; the open bottle leaves out all */
     struct door door;
+    const char *policy;      /* a backend's own word for how tight it is ("hardened", "cidr"); NULL: its default */
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
     const char *init_path;   /* bottle-init, the static PID 1 */
 };
@@ -63,6 +64,8 @@ struct backend {
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
                                 * that have no address of their own */
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
+    unsigned
+        command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
     unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
@@ -103,7 +106,7 @@ struct backend {
     bool (*destroy)(struct bottle *bottle, struct error *error);
 };
 
-extern const struct backend native_backend;
+extern const struct backend native_backend, smolmachines_backend;
 
 /* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
 const struct backend *backend_find(const char *name);

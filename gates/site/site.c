@@ -91,6 +91,7 @@ static bool address_host(struct links *host, bool ipv6, struct error *error)
     const struct link_route route4 = { .destination = "0.0.0.0", .gateway = SITE_GATEWAY4, .device = "lan0" };
     const struct link_route route6 = { .destination = "::", .gateway = SITE_GATEWAY6, .device = "lan0" };
     return links_set_up(host, "lo", error) && links_set_up(host, "lan0", error) &&
+           links_add_address(host, "lo", SITE_DOOR4, 32, error) &&
            links_add_address(host, "lan0", SITE_HOST4, 24, error) && links_add_route(host, &route4, error) &&
            (!ipv6 || (links_add_address(host, "lan0", SITE_LINK_HOST6, 64, error) &&
                       links_add_address(host, "lan0", SITE_HOST6, 64, error) && links_add_route(host, &route6, error)));

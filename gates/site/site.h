@@ -33,6 +33,7 @@
 #define SITE_BROADCAST4    "10.77.0.255"
 #define SITE_LINK_HOST6    "fe80::77:1" /* chosen, so that they are the same in every run and known to be usable */
 #define SITE_LINK_GATEWAY6 "fe80::77:fe"
+#define SITE_DOOR4         "10.88.0.1" /* the host namespace too: where a bottle with a loopback of its own finds the door */
 #define SITE_SIDE4                                                                                                     \
     "192.0.2.77" /* leads out of the host by side0; at side1 it is made SITE_HOST4, and the next SITE_HOST6 */
 #define SITE_SIDE6     "2001:db8:c0::77"

@@ -152,7 +152,7 @@ bool door_open(struct door *door, struct house *house, struct error *error)
         door->guests[i].source.fd = -1;
     if (house->setup->fault == WITNESS_FAULT_NO_DOOR)
         return true;
-    int fd = house_bind(AF_INET, SOCK_STREAM, "127.0.0.1", SITE_PORT_DOOR, 0, error);
+    int fd = house_bind(AF_INET, SOCK_STREAM, "0.0.0.0", SITE_PORT_DOOR, 0, error);
     if (fd < 0)
         return false;
     if (listen(fd, DOOR_BACKLOG) < 0)

@@ -1,0 +1,106 @@
+/*
+ * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest; the
+ * ordinary user is made there, by the guest's own setpriv. Both streams are passed on as they come.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../support/cleanup.h"
+#include "../../support/process.h"
+#include "machine.h"
+
+#define COMMAND_WORDS 48
+#define PUT_SECONDS   60
+
+/* The engine's exec of `command`; the process to wait for. */
+static bool spawn(struct bottle *bottle, char *const command[], const int streams[3], unsigned seconds, pid_t *pid,
+                  struct error *error)
+{
+    const struct smolvm_exec exec = { .timeout_seconds = seconds, .input = true, .command = command };
+    cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
+    return (arguments != NULL || error_system(error, "can't make a command line")) &&
+           smolvm_arguments_exec(arguments, MACHINE_NAME, &exec, error) &&
+           smolvm_spawn(&bottle->engine, arguments->words, streams, pid, error);
+}
+
+bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
+{
+    char path[80], octal[8], own[32];
+    if (*name == '\0' || strlen(name) >= 48 || strchr(name, '/') != NULL || name[0] == '.' || name[0] == '-')
+        return error_set(error, ERROR_USAGE, "\"%.64s\" is no name for a file in the bottle's /tmp", name);
+    snprintf(path, sizeof path, "/tmp/%s", name);
+    snprintf(octal, sizeof octal, "%o", (unsigned)mode & 07777);
+    snprintf(own, sizeof own, "/proc/self/fd/%d", source);
+    cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
+    if (file < 0)
+        return error_system(error, "can't read what is to be put into the bottle");
+    char *const command[] = { (char[]){ "/bin/sh" },
+                              (char[]){ "-c" },
+                              (char[]){ "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\"" },
+                              (char[]){ "put" },
+                              path,
+                              octal,
+                              NULL };
+    const int streams[3] = { file, -1, -1 };
+    pid_t pid;
+    int status = -1;
+    if (!spawn(bottle, command, streams, PUT_SECONDS, &pid, error))
+        return false;
+    if (!process_wait(pid, clock_microseconds() + (PUT_SECONDS + 30) * 1000000ull, &status)) {
+        smolvm_kill(pid);
+        return error_set(error, ERROR_BROKEN, "the machine didn't take %s in time", path);
+    }
+    return status == 0 || error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d", path,
+                                    process_exit_status(status));
+}
+
+bool machine_exec(struct bottle *bottle, char *const argv[], enum principal principal,
+                  const struct exec_streams *streams, pid_t *pid, struct error *error)
+{
+    static char setpriv[] = "/usr/bin/setpriv", uid[] = "--reuid=65534", gid[] = "--regid=65534",
+                groups[] = "--clear-groups", end[] = "--";
+    static char *const become[] = { setpriv, uid, gid, groups, end };
+    char *command[COMMAND_WORDS];
+    size_t count = 0;
+    if (streams->terminal)
+        return error_set(error, ERROR_USAGE, "this backend has no terminals");
+    for (size_t i = 0; principal == PRINCIPAL_USER && i < sizeof become / sizeof *become; i++)
+        command[count++] = become[i];
+    for (; *argv != NULL; argv++) {
+        if (count == COMMAND_WORDS - 1)
+            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 6);
+        command[count++] = *argv;
+    }
+    command[count] = NULL;
+    const int passed[3] = { streams->input, streams->output, streams->errors };
+    return spawn(bottle, command, passed, 0, pid, error);
+}
+
+/* All principals of a guest are one process outside: the VMM. */
+bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error)
+{
+    char path[32];
+    struct stat status;
+    (void)principal;
+    snprintf(path, sizeof path, "/proc/%d", (int)bottle->monitor);
+    if (stat(path, &status) != 0)
+        return error_system(error, "the machine's VMM is gone");
+    *uid = status.st_uid;
+    return true;
+}
+
+bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error)
+{
+    (void)error;
+    memset(fingerprint, 0, sizeof *fingerprint);
+    snprintf(fingerprint->engine, sizeof fingerprint->engine, "smolvm");
+    snprintf(fingerprint->version, sizeof fingerprint->version, "%s", bottle->version.text);
+    snprintf(fingerprint->kernel, sizeof fingerprint->kernel, "%s", bottle->kernel);
+    snprintf(fingerprint->boot_id, sizeof fingerprint->boot_id, "%s", bottle->boot_id);
+    snprintf(fingerprint->details, sizeof fingerprint->details, "VMM pid %d; %s", (int)bottle->monitor, bottle->policy);
+    return true;
+}

@@ -1,0 +1,59 @@
+/*
+ * The smolmachines backend's own parts: a bottle is one smolvm machine, with an engine state of its own in a directory of its own,
+ * so that no two bottles share a row, a socket or a disk. Only the files in this folder include this.
+ */
+#ifndef LAUNCHER_BACKENDS_SMOLMACHINES_MACHINE_H
+#define LAUNCHER_BACKENDS_SMOLMACHINES_MACHINE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../backend.h"
+#include "../../smolvm/arguments.h"
+#include "../../smolvm/engine.h"
+#include "../../smolvm/environment.h"
+#include "../../smolvm/locate.h"
+#include "../../smolvm/version.h"
+
+/* Index of each fence in the backend's table. */
+enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_FENCES };
+
+#define MACHINE_NAME "bottle"
+
+struct bottle {
+    uint32_t without;
+    struct door door;
+    char directory[SMOLVM_DIRECTORY + 1]; /* all of the engine's state; "" until it is made */
+    struct smolvm_location location;
+    struct smolvm_version version;
+    struct smolvm_environment environment;
+    struct smolvm_engine engine;
+    bool created;  /* there may be a machine to delete */
+    pid_t monitor; /* of the VMM, as the engine tells it; 0: not known */
+    char kernel[65], boot_id[40];
+    char policy[192]; /* what the engine's row says, for the fingerprint */
+};
+
+/* Finds the engine and asks for its version: `location`, `version`, `environment` and `engine` of the bottle are then filled.
+ * `directory` is made. */
+bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error);
+
+/* create, policy checked in the engine's row, start, and a wait until it answers by a command of ours. */
+bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
+
+/* stop, delete, and a look at what remains: row, process, directory. */
+bool machine_end(struct bottle *bottle, struct error *error);
+
+bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
+bool machine_exec(struct bottle *bottle, char *const argv[], enum principal principal,
+                  const struct exec_streams *streams, pid_t *pid, struct error *error);
+bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
+bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+/* One plain command of the engine about this machine; `result` may be NULL. */
+bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
+                     struct error *error);
+
+#endif

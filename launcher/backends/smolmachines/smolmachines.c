@@ -1,0 +1,114 @@
+/*
+ * The smolmachines backend: microVMs of smolvm. A bottle is a bare machine (no image, no network on the host to fetch one) that may
+ * reach its door and nothing else. What the engine calls a policy is three fences here, and none of them is believed because the
+ * engine says that it is there: the gate tries.
+ *
+ * `hardened` is what the newest engine needs so that nothing but the door is reached: --allow-host DOOR --dns DOOR, which limits
+ * addresses and names. `cidr` is what the original did: --allow-cidr DOOR/32 alone, which leaves DNS open on every version that was run.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../support/cleanup.h"
+#include "../../smolvm/kvm.h"
+#include "machine.h"
+
+static const uint16_t cidr_vectors[] = { 17, 18, 22, 23, 26, 27, 44, 45, 60, 61, 62, 63, 0 };
+static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
+static const uint16_t floor_vectors[] = { 0 };
+
+static const struct fence fences[MACHINE_FENCES] = {
+    [MACHINE_CIDRS] = { "cidrs", "every address but the door's: the allowed addresses in the engine's row",
+                        cidr_vectors, 0 },
+    [MACHINE_DNS_FILTER] = { "dns-filter", "every name but the door's: the filter of the engine's own resolver",
+                             dns_vectors, 0 },
+    [MACHINE_FLOOR] = { "floor", "link-local and metadata addresses, whatever else is allowed", floor_vectors,
+                        1u << MACHINE_CIDRS },
+};
+
+static enum smolvm_policy policy_of(const struct bottle_options *options)
+{
+    if (options->without == (1u << MACHINE_FENCES) - 1)
+        return SMOLVM_OPEN;
+    enum smolvm_policy policy = SMOLVM_HARDENED;
+    if (options->policy != NULL)
+        smolvm_policy_find(options->policy, &policy);
+    return policy;
+}
+
+static bool destroy(struct bottle *bottle, struct error *error)
+{
+    bool gone = machine_end(bottle, error);
+    free(bottle);
+    return gone;
+}
+
+static struct bottle *start(const struct bottle_options *options, struct error *error)
+{
+    struct bottle *bottle = calloc(1, sizeof *bottle);
+    if (bottle == NULL) {
+        error_system(error, "can't start a bottle");
+        return NULL;
+    }
+    bottle->without = options->without;
+    bottle->door = options->door;
+    if (!machine_prepare(bottle, (options->without >> MACHINE_FLOOR & 1) != 0, error) ||
+        !machine_boot(bottle, policy_of(options), error)) {
+        destroy(bottle, NULL);
+        return NULL;
+    }
+    return bottle;
+}
+
+static bool door_address(const struct bottle *bottle, char host[64], uint16_t *port, struct error *error)
+{
+    if (!bottle->door.wanted)
+        return error_set(error, ERROR_USAGE, "this bottle was started without a door");
+    snprintf(host, 64, "%s", bottle->door.host);
+    *port = bottle->door.port;
+    return true;
+}
+
+static bool preflight(struct error *error)
+{
+    struct smolvm_location location;
+    struct smolvm_places places = smolvm_places_here(NULL);
+    struct smolvm_kvm kvm = smolvm_kvm_here(false);
+    return smolvm_locate(&places, &location, error) && smolvm_kvm_preflight(&kvm, error);
+}
+
+/* What a machine has for itself: a loopback, links without neighbours, files, Unix sockets and descriptors of its own kernel. What is
+ * sent there stays there, whatever the engine allows. */
+static bool structural(uint16_t vector, bool ipv6)
+{
+    static const uint16_t of_its_own[] = { 1, 20, 21, 28, 34, 38, 39, 64, 68, 69, 70, 78, 106, 112, 114, 116, 0 };
+    for (size_t i = 0; of_its_own[i] != 0; i++)
+        if (of_its_own[i] == vector)
+            return true;
+    return ipv6;
+}
+
+static const uint16_t open_must_leak[] = { 22, 26, 48, 49, 61, 62, 0 };
+
+const struct backend smolmachines_backend = {
+    .name = "smolmachines",
+    .fences = fences,
+    .fence_count = MACHINE_FENCES,
+    .open_must_leak = open_must_leak,
+    .peer4 = "127.0.0.1", /* every machine has the same addresses, on a link of its own */
+    .peer6 = "::1",
+    .own_kernel = true,
+    .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
+    .drain_milliseconds = 3000,
+    .preflight = preflight,
+    .start = start,
+    .door_address = door_address,
+    .put = machine_put,
+    .exec = machine_exec,
+    .host_uid = machine_host_uid,
+    .fingerprint = machine_fingerprint,
+    .structural = structural,
+    .destroy = destroy,
+};
