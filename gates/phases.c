@@ -142,7 +142,7 @@ bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(con
     for (size_t k = 0; k < count && started; k++) {
         phase_pids[k] = start_phase(&jobs[k], steps[1], &lifelines[k], error);
         started = phase_pids[k] > 0;
-        milliseconds += jobs[k].options.deadline_milliseconds;
+        milliseconds += jobs[k].options.deadline_milliseconds + 2ull * jobs[k].options.backend->command_milliseconds;
     }
     close(steps[1]);
     uint64_t deadline = clock_microseconds() + milliseconds * 4000 + HANG_MICROSECONDS;
