@@ -112,7 +112,9 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
         take_hit(hearing, message);
         return true;
     case WITNESS_STRAY:
-        hearing_note_stray(hearing, message->text);
+        snprintf(text, sizeof text, "%.95s%s%.45s%s%.8s", message->text, message->at[0] != '\0' ? " to " : "",
+                 message->at, message->at[0] != '\0' ? " on " : "", message->at[0] != '\0' ? message->point : "");
+        hearing_note_stray(hearing, text);
         return true;
     case WITNESS_LOST:
         snprintf(text, sizeof text, "a witness lost something: %s", message->text);

@@ -72,7 +72,7 @@ struct phase_result {
     struct swept_ports sweeps[SWEEPS_MAX];
     char no_sockets[96]; /* why the host's socket table can't be read, or "" */
     uint32_t strays;
-    char stray_text[96]; /* the first one */
+    char stray_text[160]; /* the first one */
     bool broken;
     char broken_text[160]; /* the first thing that broke */
     struct fingerprint fingerprint;
