@@ -83,7 +83,8 @@ def make(part, shown):
         """--customize-hook=chroot "$1" dpkg-query -W -f '${Package} ${Version}\\n' >"$1/packages.txt\"""",
         release, "root.tar", *(["sources"] if sources(release) else []),
     ]
-    environment = {**os.environ, "TMPDIR": str(part)}
+    # With root's rights its work is done here, to be removed with the rest; without, under ids that may not enter a home.
+    environment = {**os.environ, **({"TMPDIR": str(part)} if os.getuid() == 0 else {})}
     programs.run("making the lab's system", [*arguments[:1], *([] if shown else ["--quiet"]), *arguments[1:]],
                  cwd=part, env=environment, stdout=subprocess.DEVNULL, **({"stderr": None} if shown else {}))
     programs.run("making the lab's disk", ["fakeroot", "sh", "-c", FILL, "sh", DISK], cwd=part, stdout=subprocess.DEVNULL)
