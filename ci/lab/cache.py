@@ -19,6 +19,7 @@ def directory():
 
 
 def remove(path):
+    """Removes it. Nothing may be mounted below it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

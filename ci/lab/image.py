@@ -83,8 +83,13 @@ def make(part, shown):
         """--customize-hook=chroot "$1" dpkg-query -W -f '${Package} ${Version}\\n' >"$1/packages.txt\"""",
         release, "root.tar", *(["sources"] if sources(release) else []),
     ]
-    environment = {**os.environ, "TMPDIR": str(part)}
-    programs.run("making the lab's system", [*arguments[:1], *([] if shown else ["--quiet"]), *arguments[1:]],
+    environment = dict(os.environ)
+    if os.getuid() == 0:
+        # It mounts this host's /proc, /sys and devices into its work: in namespaces of its own, that end with it, so that nothing is
+        # mounted where we remove. (An ordinary user's is in such namespaces anyway, under ids that may not enter a home.)
+        environment["TMPDIR"] = str(part)
+        arguments = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *arguments]
+    programs.run("making the lab's system", [*arguments, *([] if shown else ["--quiet"])],
                  cwd=part, env=environment, stdout=subprocess.DEVNULL, **({"stderr": None} if shown else {}))
     programs.run("making the lab's disk", ["fakeroot", "sh", "-c", FILL, "sh", DISK], cwd=part, stdout=subprocess.DEVNULL)
     return part / "new"

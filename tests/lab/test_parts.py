@@ -272,6 +272,7 @@ def test_a_device_that_does_not_open_is_not_tried(own_cache, monkeypatch, tmp_pa
     (["--unknown", "--", "run"], "unrecognized arguments"),
     (["--report=", "--", "run"], "--report needs a directory"),
     (["--report=/proc/nothing", "--", "run"], "/proc/nothing"),
+    (["--report=/proc/self", "--", "run"], "/proc/self"),
     (["--report=x", "--", "vectors"], "--report goes with"),
     (["--", "run", "--report=x"], "--report stands before"),
     (["run"], "unrecognized arguments"),
