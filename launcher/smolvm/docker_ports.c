@@ -1,11 +1,15 @@
 /*
- * See docker_ports.h. A helper is forked for it: what Docker answers is parsed where nothing else is, and one that never answers is
- * killed with it. libcurl's own environment variables (proxies) are switched off: nothing of this leaves the host.
+ * See docker_ports.h. A helper is forked for it: what Docker answers is parsed where nothing else is, and one that
+ * never answers is killed with it. libcurl is loaded there too, when it is needed: linked with it, every start of a
+ * bottle would wait for some forty libraries (8 ms instead of 1). Its own environment variables (proxies) are switched
+ * off: nothing of this leaves the host.
  */
 #include "docker_ports.h"
 
 #include <arpa/inet.h>
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +136,40 @@ static size_t keep(char *bytes, size_t unit, size_t count, void *pointer)
     return size;
 }
 
+/* What is used of libcurl. */
+static struct {
+    __typeof__(curl_global_init) *global_init;
+    __typeof__(curl_easy_init) *init;
+    __typeof__(curl_easy_setopt) *set;
+    __typeof__(curl_easy_perform) *perform;
+    __typeof__(curl_easy_getinfo) *get_info;
+    __typeof__(curl_easy_cleanup) *cleanup;
+} curl;
+
+static bool load_curl(struct error *error)
+{
+    static const struct {
+        const char *name;
+        void *place;
+    } calls[] = {
+        { "curl_global_init", &curl.global_init }, { "curl_easy_init", &curl.init },
+        { "curl_easy_setopt", &curl.set },         { "curl_easy_perform", &curl.perform },
+        { "curl_easy_getinfo", &curl.get_info },   { "curl_easy_cleanup", &curl.cleanup },
+    };
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    bool whole = library != NULL;
+    for (size_t i = 0; whole && i < sizeof calls / sizeof *calls; i++) {
+        void *call = dlsym(library, calls[i].name);
+        whole = call != NULL;
+        memcpy(calls[i].place, &call, sizeof call);
+    }
+    if (!whole)
+        return error_set(error, ERROR_HOST,
+                         "libcurl.so.4 can't be loaded to ask Docker: sudo apt install libcurl4 (nixpkgs: curl)");
+    return curl.global_init(CURL_GLOBAL_NOTHING) == CURLE_OK ||
+           error_set(error, ERROR_SYSTEM, "libcurl can't be used to ask Docker");
+}
+
 struct connection {
     const char *socket;
     uint64_t deadline;
@@ -143,21 +181,21 @@ static bool get(struct connection *connection, const char *path)
 {
     char url[512];
     long status = 0;
-    CURL *curl = curl_easy_init();
-    if (curl == NULL)
+    CURL *request = curl.init();
+    if (request == NULL)
         return false;
     snprintf(url, sizeof url, "http://localhost%s", path);
     connection->answer.size = 0;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, connection->socket);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)clock_poll_timeout(connection->deadline) + 1);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &connection->answer);
-    bool answered = curl_easy_perform(curl) == CURLE_OK &&
-                    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200;
-    curl_easy_cleanup(curl);
+    curl.set(request, CURLOPT_URL, url);
+    curl.set(request, CURLOPT_UNIX_SOCKET_PATH, connection->socket);
+    curl.set(request, CURLOPT_PROXY, "");
+    curl.set(request, CURLOPT_NOSIGNAL, 1L);
+    curl.set(request, CURLOPT_TIMEOUT_MS, (long)clock_poll_timeout(connection->deadline) + 1);
+    curl.set(request, CURLOPT_WRITEFUNCTION, keep);
+    curl.set(request, CURLOPT_WRITEDATA, &connection->answer);
+    bool answered = curl.perform(request) == CURLE_OK &&
+                    curl.get_info(request, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200;
+    curl.cleanup(request);
     return answered;
 }
 
@@ -210,9 +248,9 @@ static _Noreturn void help(int channel, const char *socket_path, const char *pre
     struct channel_message message = { .kind = CHANNEL_ERROR };
     struct connection connection = { socket_path, deadline, { malloc(SMOLVM_JSON_BYTES), 0 } };
     uint16_t taken = 0;
-    if (connection.answer.bytes == NULL || curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+    if (connection.answer.bytes == NULL)
         error_set(&message.error, ERROR_SYSTEM, "no memory to ask Docker");
-    else if (ask(&connection, prefix, &taken, &message.error))
+    else if (load_curl(&message.error) && ask(&connection, prefix, &taken, &message.error))
         message.kind = 1 + taken; /* 0 is CHANNEL_ERROR */
     channel_send(channel, &message, -1);
     _exit(0);
@@ -239,7 +277,7 @@ bool docker_ports_taken(const char *socket_path, const char *prefix, uint64_t de
         *taken = (uint16_t)(message.kind - 1);
         return true;
     }
-    if (failure.code == ERROR_HOST)
+    if (failure.code == ERROR_HOST) /* the helper's own words */
         return error_set(error, ERROR_HOST, "%s", failure.text);
     return error_set(error, ERROR_HOST,
                      "Docker did not answer in time on %.100s, so it isn't known which addresses are taken: see that "

@@ -1,6 +1,6 @@
 /*
- * On macOS 127.0.0.1 is the only loopback address until others are added to lo0 as aliases, which takes an administrator. On Linux all
- * of 127.0.0.0/8 is there and nothing is done. Not run on a macOS yet.
+ * On macOS 127.0.0.1 is the only loopback address until others are added to lo0 as aliases, which takes an
+ * administrator. On Linux all of 127.0.0.0/8 is there and nothing is done. Not run on a macOS yet.
  */
 #ifndef LAUNCHER_SMOLVM_LOOPBACK_ALIAS_H
 #define LAUNCHER_SMOLVM_LOOPBACK_ALIAS_H
@@ -21,7 +21,8 @@ struct loopback_commands {
 
 extern const struct loopback_commands loopback_commands_of_host;
 
-/* Adds those of 127.0.0.FIRST to 127.0.0.(FIRST + COUNT - 1) that lo0 hasn't got, in that order; ends at the first that can't be added. */
+/* Adds those of 127.0.0.FIRST to 127.0.0.(FIRST + COUNT - 1) that lo0 hasn't got, in that order; ends at the first
+ * that can't be added. */
 bool loopback_alias_add(enum smolvm_platform platform, const struct loopback_commands *commands, unsigned first,
                         unsigned count, struct error *error);
 

@@ -30,7 +30,8 @@ static int open_lock(const char *directory, const char *name, struct error *erro
     return lock;
 }
 
-/* flock knows no deadline: a helper waits in it, on the description that both share, and the lock stays when the helper ends. */
+/* flock knows no deadline: a helper waits in it, on the description that both share, and the lock stays when the
+ * helper ends. */
 static bool wait_for(int lock, uint64_t deadline, struct error *error)
 {
     int failed, channel;

@@ -1,5 +1,5 @@
-/* Docker's two answers: ids that may stand in a URL and no more of them than there is room for; an answer that is refused changes
- * nothing. The first byte says which of the two it is. */
+/* Docker's two answers: ids that may stand in a URL and no more of them than there is room for; an answer that is
+ * refused changes nothing. The first byte says which of the two it is. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

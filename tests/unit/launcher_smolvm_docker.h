@@ -1,4 +1,5 @@
-/* A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path with '_' for '/'. */
+/* A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path
+ * with '_' for '/'. */
 #ifndef TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 #define TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 

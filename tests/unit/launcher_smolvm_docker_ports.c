@@ -1,4 +1,5 @@
-/* Which addresses Docker's containers publish on: the two answers of its API, a Docker that misbehaves, and none at all. */
+/* Which addresses Docker's containers publish on: the two answers of its API, a Docker that misbehaves, and none at
+ * all. */
 #include "launcher_smolvm_docker.h"
 
 #include <errno.h>
@@ -16,19 +17,30 @@ static bool list(const char *text, size_t *count)
 
 #define CONTAINER(digit, names) "{\"Id\":\"" ID(digit) "\",\"Names\":[" names "],\"Image\":\"x\",\"State\":\"running\"}"
 
+/* An array of them, as Docker answers. */
+static const char *list_of(const char *const containers[], size_t count)
+{
+    static char text[4096];
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%c%s", i == 0 ? '[' : ',', containers[i]);
+    snprintf(text + used, sizeof text - used, "]\n");
+    return text;
+}
+
 Test(launcher_smolvm_docker_ports, only_containers_whose_name_begins_so_are_listed)
 {
     size_t count;
     cr_expect(list("[]", &count) && count == 0);
-    cr_assert(list(
-        "[" CONTAINER("1", "\"/bot-bottle-sidecars-a\"") "," CONTAINER("2", "\"/my-bot-bottle-sidecars-b\"") "," CONTAINER(
-            "3",
-            "\"/x\",\"/y/bot-bottle-sidecars-c\",\"/bot-bottle-sidecars-\"") "," CONTAINER("4",
-                                                                                           "\"bot-bottle-sidecars-"
-                                                                                           "d\"") "," CONTAINER("5",
-                                                                                                                "") "," CONTAINER("6",
-                                                                                                                                  "7,null") "]",
-        &count));
+    static const char *const running[] = {
+        CONTAINER("1", "\"/bot-bottle-sidecars-a\""),
+        CONTAINER("2", "\"/my-bot-bottle-sidecars-b\""),
+        CONTAINER("3", "\"/x\",\"/y/bot-bottle-sidecars-c\",\"/bot-bottle-sidecars-\""),
+        CONTAINER("4", "\"bot-bottle-sidecars-d\""),
+        CONTAINER("5", ""),
+        CONTAINER("6", "7,null"),
+    };
+    cr_assert(list(list_of(running, sizeof running / sizeof *running), &count));
     cr_expect_eq(count, 2);
     cr_expect(ids[0][0] == '1' && ids[1][0] == '3' && strlen(ids[1]) == 64);
 }
@@ -165,31 +177,12 @@ Test(launcher_smolvm_docker, published_addresses_come_from_the_socket)
     struct error error = { 0 };
     setenv("http_proxy", "http://127.0.0.1:1", 1); /* nothing of this may go there */
     setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-    write_scratch(
-        "_containers_json", 0600,
-        "[" CONTAINER("1", "\"/bot-bottle-sidecars-a\"") "," CONTAINER("2", "\"/other\"") "," CONTAINER(
-            "3",
-            "\"/"
-            "bot-"
-            "bottle-"
-            "sidecars-"
-            "gone\"") "," CONTAINER("4", "\"/bot-bottle-sidecars-junk\"") "," CONTAINER("5", "\"/"
-                                                                                             "bot-bottle-sidecars-"
-                                                                                             "cut\"") "," CONTAINER("6",
-                                                                                                                    "\""
-                                                                                                                    "/"
-                                                                                                                    "bo"
-                                                                                                                    "t-"
-                                                                                                                    "bo"
-                                                                                                                    "tt"
-                                                                                                                    "le"
-                                                                                                                    "-"
-                                                                                                                    "si"
-                                                                                                                    "de"
-                                                                                                                    "ca"
-                                                                                                                    "rs"
-                                                                                                                    "-b"
-                                                                                                                    "\"") "]\n");
+    static const char *const running[] = {
+        CONTAINER("1", "\"/bot-bottle-sidecars-a\""),    CONTAINER("2", "\"/other\""),
+        CONTAINER("3", "\"/bot-bottle-sidecars-gone\""), CONTAINER("4", "\"/bot-bottle-sidecars-junk\""),
+        CONTAINER("5", "\"/bot-bottle-sidecars-cut\""),  CONTAINER("6", "\"/bot-bottle-sidecars-b\""),
+    };
+    write_scratch("_containers_json", 0600, list_of(running, sizeof running / sizeof *running));
     docker_container(ID("1"), "{\"8080/tcp\":" ON("127.0.0.16") "}");
     docker_container(ID("2"), "{\"8080/tcp\":" ON("127.0.0.17") "}");
     write_scratch("_containers_" ID("4") "_json", 0600, "{\"NetworkSettings\":");

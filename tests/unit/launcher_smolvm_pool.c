@@ -1,4 +1,5 @@
-/* The pool of loopback addresses: the lowest free one, each to one holder only, whoever else is at it; and the aliases of macOS. */
+/* The pool of loopback addresses: the lowest free one, each to one holder only, whoever else is at it; and the
+ * aliases of macOS. */
 #include "launcher_smolvm_docker.h"
 
 #include <sys/file.h>
