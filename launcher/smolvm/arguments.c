@@ -1,4 +1,5 @@
-/* See arguments.h. Each command line is a few lines of code over one builder, which keeps the first failure and checks the bounds. */
+/* See arguments.h. Each command line is a few lines of code over one builder, which keeps the first failure and
+ * checks the bounds. */
 #include "arguments.h"
 
 #include <arpa/inet.h>

@@ -16,8 +16,8 @@ enum { SMOLVM_WORDS = 256, SMOLVM_WORD_BYTES = 16384, SMOLVM_NAME = 64 };
 
 /* What a machine may reach. */
 enum smolvm_policy {
-    SMOLVM_HARDENED, /* the door alone, DNS included: --allow-host DOOR --dns DOOR. Refused where the options are missing */
-    SMOLVM_CIDR_ONLY, /* what the original did: --allow-cidr DOOR/32. DNS to any address gets out on every version seen */
+    SMOLVM_HARDENED,  /* the door alone, DNS included: --allow-host DOOR --dns DOOR; refused where that is missing */
+    SMOLVM_CIDR_ONLY, /* what the original did: --allow-cidr DOOR/32. DNS gets out on every version seen */
     SMOLVM_OPEN,      /* no policy at all, on virtio-net */
     SMOLVM_POLICIES
 };
@@ -46,10 +46,10 @@ struct smolvm_machine {
 /* True for 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit, without "--". */
 bool smolvm_name_valid(const char *name);
 
-/* Can a machine of this version have that policy, with that door? ERROR_HOST if the version can't (it says which can, and that
- * --policy=cidr is the way without); ERROR_USAGE for a door that can never be reached or opens more than itself: 127.0.0.0/8
- * where the policy goes with virtio-net (1.1.3 and later: it stays in the guest), the fabric 100.64.0.0/10 (its gateway is the host's loopback),
- * link-local, unspecified and multicast addresses. */
+/* Can a machine of this version have that policy, with that door? ERROR_HOST if the version can't (it says which
+ * can, and that --policy=cidr is the way without); ERROR_USAGE for a door that can never be reached or opens more
+ * than itself: 127.0.0.0/8 where the policy goes with virtio-net (1.1.3 and later: it stays in the guest), the
+ * fabric 100.64.0.0/10 (its gateway is the host's loopback), link-local, unspecified and multicast addresses. */
 bool smolvm_policy_check(const struct smolvm_version *version, enum smolvm_policy policy, const char *door,
                          struct error *error);
 
@@ -59,8 +59,8 @@ bool smolvm_policy_is_lost(const struct smolvm_version *version, const struct sm
 /* The entry that the policy makes in allowed_cidrs: DOOR/32, or DOOR/128. */
 bool smolvm_door_cidr(const char *door, char cidr[64], struct error *error);
 
-/* Each fills `arguments` from nothing; false: ERROR_USAGE for words that smolvm would misread, ERROR_HOST for what the version
- * can't. */
+/* Each fills `arguments` from nothing; false: ERROR_USAGE for words that smolvm would misread, ERROR_HOST for what
+ * the version can't. */
 bool smolvm_arguments_create(struct smolvm_arguments *arguments, const struct smolvm_version *version,
                              const struct smolvm_machine *machine, struct error *error);
 
@@ -74,8 +74,8 @@ enum smolvm_verb {
     SMOLVM_VERBS
 };
 
-/* start, stop, delete -f, status --json, data-dir, egress-events --json (with `limit` SMOLVM_EVENTS_LIMIT). On every version
- * stop goes before delete: the first ones leave the VMM running otherwise. */
+/* start, stop, delete -f, status --json, data-dir, egress-events --json (with `limit` SMOLVM_EVENTS_LIMIT). On every
+ * version stop goes before delete: the first ones leave the VMM running otherwise. */
 bool smolvm_arguments_plain(struct smolvm_arguments *arguments, const struct smolvm_version *version,
                             enum smolvm_verb verb, const char *name, struct error *error);
 
@@ -92,7 +92,8 @@ struct smolvm_exec {
 bool smolvm_arguments_exec(struct smolvm_arguments *arguments, const char *name, const struct smolvm_exec *exec,
                            struct error *error);
 
-/* Copies one file of the host (absolute path, no ':') to an absolute path in the guest. The mode isn't carried: chmod by exec. */
+/* Copies one file of the host (absolute path, no ':') to an absolute path in the guest. The mode isn't carried:
+ * chmod by exec. */
 bool smolvm_arguments_put(struct smolvm_arguments *arguments, const char *name, const char *from, const char *to,
                           struct error *error);
 

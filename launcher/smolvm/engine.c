@@ -1,7 +1,8 @@
 /*
- * See engine.h. The child reports why it couldn't run the program through a pipe that a successful execve closes. The end of
- * the command is its own end and not the end of its output: `machine start` leaves a VMM behind that may hold both streams.
- * So the wait is on the process and on the streams at once, and what the streams still hold is taken after it.
+ * See engine.h. The child reports why it couldn't run the program through a pipe that a successful execve closes. The
+ * end of the command is its own end and not the end of its output: `machine start` leaves a VMM behind that may hold
+ * both streams. So the wait is on the process and on the streams at once, and what the streams still hold is taken
+ * after it.
  */
 #include "engine.h"
 
@@ -285,7 +286,7 @@ void smolvm_last_line(const char *text, size_t size, char *line, size_t capacity
 bool smolvm_run_well(const struct smolvm_engine *engine, char *const arguments[], uint64_t deadline,
                      struct smolvm_result *result, struct error *error)
 {
-    struct smolvm_result own;
+    struct smolvm_result own = { 0 };
     struct smolvm_result *used = result != NULL ? result : &own;
     if (!smolvm_run(engine, arguments, deadline, used, error))
         return false;

@@ -43,7 +43,10 @@ bool smolvm_events_parse(const char *text, size_t size, struct smolvm_event *lis
     cleanup_json cJSON *array = smolvm_json_parse(text, size);
     if (cJSON_IsArray(array)) {
         const cJSON *item = NULL;
-        cJSON_ArrayForEach(item, array) take(item, list, capacity, events);
+        cJSON_ArrayForEach(item, array)
+        {
+            take(item, list, capacity, events);
+        }
         return true;
     }
     if (size <= SMOLVM_JSON_BYTES && take_lines(text, size, list, capacity, events))

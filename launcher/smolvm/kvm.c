@@ -1,4 +1,5 @@
-/* See kvm.h. The device is opened as the engine will open it: its mode alone doesn't tell about control groups and modules. */
+/* See kvm.h. The device is opened as the engine will open it: its mode alone doesn't tell about control groups and
+ * modules. */
 #include "kvm.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
- * Is there a /dev/kvm that this caller, and the engine's VMM, can use? A device that opens and answers may still run no kernel: that
- * a kernel signalled from inside is shown by a trial boot, whose success is remembered here until the next boot of the host.
+ * Is there a /dev/kvm that this caller, and the engine's VMM, can use? A device that opens and answers may still run no
+ * kernel: that a kernel signalled from inside is shown by a trial boot, whose success is remembered here until the next
+ * boot of the host.
  */
 #ifndef LAUNCHER_SMOLVM_KVM_H
 #define LAUNCHER_SMOLVM_KVM_H
@@ -29,11 +30,12 @@ bool smolvm_kvm_preflight(const struct smolvm_kvm *kvm, struct error *error);
 /* The host's boot id; `path` NULL: /proc/sys/kernel/random/boot_id. */
 bool smolvm_boot_id(const char *path, char boot_id[SMOLVM_BOOT_ID], struct error *error);
 
-/* Has a kernel run here since that boot? What isn't exactly what was remembered is "no": the trial is made again. `directory` is the
- * user's own. */
+/* Has a kernel run here since that boot? What isn't exactly what was remembered is "no": the trial is made again.
+ * `directory` is the user's own. */
 bool smolvm_kvm_known(const char *directory, const char *boot_id);
 
-/* To be called after a trial boot that succeeded. A failed one isn't remembered: its cause may be mended without a reboot. */
+/* To be called after a trial boot that succeeded. A failed one isn't remembered: its cause may be mended without a
+ * reboot. */
 bool smolvm_kvm_remember(const char *directory, const char *boot_id, struct error *error);
 
 #endif

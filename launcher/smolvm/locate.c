@@ -1,6 +1,7 @@
 /*
- * See locate.h. The wheel from PyPI carries everything in one folder, its program is called smol-vmm; the release tarball has
- * its libraries in lib/ beside a wrapper and its root file system in the user's data directory. One list of candidates fits both.
+ * See locate.h. The wheel from PyPI carries everything in one folder, its program is called smol-vmm; the release
+ * tarball has its libraries in lib/ beside a wrapper and its root file system in the user's data directory. One list of
+ * candidates fits both.
  */
 #include "locate.h"
 

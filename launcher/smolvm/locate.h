@@ -1,9 +1,9 @@
 /*
- * Where the engine is: the program, its two libraries, the agent's root file system, and the host's own tools that it calls.
- * Each part that is missing has a message of its own with the exact remedy.
+ * Where the engine is: the program, its two libraries, the agent's root file system, and the host's own tools that it
+ * calls. Each part that is missing has a message of its own with the exact remedy.
  *
- * The order is smolvm's own (README.md in this folder has the sources), looked up in the caller's environment before the engine
- * gets a private one: there it would find nothing any more.
+ * The order is smolvm's own (README.md in this folder has the sources), looked up in the caller's environment before
+ * the engine gets a private one: there it would find nothing any more.
  */
 #ifndef LAUNCHER_SMOLVM_LOCATE_H
 #define LAUNCHER_SMOLVM_LOCATE_H
@@ -36,15 +36,16 @@ struct smolvm_location {
     bool rootfs_is_tar, rootfs_is_zstd;
 };
 
-/* The parts, in the order in which they depend on each other; each needs the ones before. False: `error` (ERROR_HOST, or
- * ERROR_USAGE for a path that was named and is none) says what is missing, where it was looked for and what to do. A file that was
- * named and isn't right is an error and no reason to look elsewhere. */
+/* The parts, in the order in which they depend on each other; each needs the ones before. False: `error`
+ * (ERROR_HOST, or ERROR_USAGE for a path that was named and is none) says what is missing, where it was looked for
+ * and what to do. A file that was named and isn't right is an error and no reason to look elsewhere. */
 bool smolvm_locate_program(const struct smolvm_places *places, struct smolvm_location *location, struct error *error);
 bool smolvm_locate_libraries(const struct smolvm_places *places, struct smolvm_location *location, struct error *error);
 bool smolvm_locate_rootfs(const struct smolvm_places *places, struct smolvm_location *location, struct error *error);
 
-/* The tools that the engine calls for this location: mkfs.ext4; tar if the rootfs is a tar; zstd if that is compressed by it.
- * smolvm_locate_tool(i) looks for the one of that index and puts its name into *name; true too if it isn't needed. */
+/* The tools that the engine calls for this location: mkfs.ext4; tar if the rootfs is a tar; zstd if that is
+ * compressed by it. smolvm_locate_tool(i) looks for the one of that index and puts its name into *name; true too if
+ * it isn't needed. */
 size_t smolvm_locate_tools(void);
 bool smolvm_locate_tool(const struct smolvm_places *places, const struct smolvm_location *location, size_t index,
                         const char **name, struct error *error);

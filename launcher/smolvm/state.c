@@ -1,7 +1,8 @@
 /*
- * See state.h. SQLite's own JSON functions read and change the rows: they keep numbers, strings and fields that nobody here
- * knows as they are written. A change is one transaction that begins with the write lock, so that of two writers neither
- * loses what the other wrote. Nothing is checkpointed on the way out: other bytes of the database stay where they are.
+ * See state.h. SQLite's own JSON functions read and change the rows: they keep numbers, strings and fields that nobody
+ * here knows as they are written. A change is one transaction that begins with the write lock, so that of two writers
+ * neither loses what the other wrote. Nothing is checkpointed on the way out: other bytes of the database stay where
+ * they are.
  */
 #include "state.h"
 
@@ -107,8 +108,8 @@ static bool ask(const struct session *session, const char *sql, const char *text
     return true;
 }
 
-/* The row is there and holds one JSON object, with no zero byte in it (SQLite cuts strings there), and each field of the policy
- * at most once, spelled without escapes (SQLite's paths would not find it, and smolvm would). */
+/* The row is there and holds one JSON object, with no zero byte in it (SQLite cuts strings there), and each field of
+ * the policy at most once, spelled without escapes (SQLite's paths would not find it, and smolvm would). */
 static bool check_row(const struct session *session, struct error *error)
 {
     static const char object[] =
@@ -119,8 +120,8 @@ static bool check_row(const struct session *session, struct error *error)
         "field.key IN ('allowed_cidrs', 'dns_filter_hosts', 'network_backend', 'dns', 'network')"
         " AND (json_type(" ROW_TEXT ", '$.' || field.key) IS NULL OR (SELECT count(*) FROM "
         "json_each(" ROW_TEXT ") AS other WHERE other.key = field.key) > 1)";
-    bool found;
-    int answer;
+    bool found = false;
+    int answer = 0;
     if (!ask(session, object, NULL, &found, &answer, error))
         return false;
     if (!found)
@@ -175,8 +176,8 @@ static bool make_change(const struct smolvm_state *state, const char *machine, c
                         const char *text, bool *written, struct error *error)
 {
     cleanup_session struct session session = { .state = state, .machine = machine };
-    bool found;
-    int made;
+    bool found = false;
+    int made = 0;
     if (written != NULL)
         *written = false;
     if (!open_session(&session, true, error) || !check_row(&session, error) ||
@@ -315,8 +316,8 @@ bool smolvm_state_read(const struct smolvm_state *state, const char *machine, st
         "SELECT CASE json_type(" ROW_TEXT ", '$.network') WHEN 'true' THEN 1 WHEN 'false' THEN 0 "
         "ELSE CASE WHEN json_type(" ROW_TEXT ", '$.network') IS NULL THEN 0 ELSE 2 END END FROM vms WHERE name = ?1";
     cleanup_session struct session session = { .state = state, .machine = machine };
-    bool found;
-    int answer;
+    bool found = false;
+    int answer = 0;
     *row = (struct smolvm_policy_row){ 0 };
     if (!open_session(&session, false, error) || !check_row(&session, error) ||
         !read_list(&session, "allowed_cidrs", &row->limited, row->cidrs[0], SMOLVM_CIDR, &row->cidr_count, error) ||
@@ -332,7 +333,7 @@ bool smolvm_state_read(const struct smolvm_state *state, const char *machine, st
 bool smolvm_state_has(const struct smolvm_state *state, const char *machine, bool *has, struct error *error)
 {
     cleanup_session struct session session = { .state = state, .machine = machine };
-    int answer;
+    int answer = 0;
     *has = false;
     if (access(state->path, F_OK) != 0 && errno == ENOENT)
         return true;

@@ -1,4 +1,5 @@
-/* See version.h. The line comes from a program that somebody put on PATH: it is bounded, and nothing in it is taken on trust. */
+/* See version.h. The line comes from a program that somebody put on PATH: it is bounded, and nothing in it is taken
+ * on trust. */
 #include "version.h"
 
 #include <stdio.h>

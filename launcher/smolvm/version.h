@@ -1,6 +1,6 @@
 /*
- * Which smolvm it is, and what that version can do: one table of what changed when. Everything else asks the table and never
- * compares numbers itself.
+ * Which smolvm it is, and what that version can do: one table of what changed when. Everything else asks the table and
+ * never compares numbers itself.
  *
  * Source: smolvm's source at its tags, and runs of 1.4.0, 1.27.3 and 1.32.2.
  */
@@ -32,19 +32,20 @@ enum smolvm_feature {
     SMOLVM_FLOOR_SETTING,     /* reads SMOLVM_EGRESS_FLOOR */
     SMOLVM_FROM_KEEPS_POLICY, /* `create --from` stores the policy; before it dropped it in silence */
     SMOLVM_EGRESS_EVENTS,     /* `egress-events` lists denials */
-    SMOLVM_ROOTFS_READ_ONLY, /* the guest can't write the agent rootfs on the host (seen from 1.27.3 on; not in 1.4.0) */
+    SMOLVM_ROOTFS_READ_ONLY,  /* the guest can't write the agent rootfs on the host (seen: 1.27.3; not 1.4.0) */
     SMOLVM_FEATURES
 };
 
-/* Reads what `smolvm --version` wrote to standard output: one line, "smolvm X.Y.Z", a pre-release or build suffix of semver
- * allowed. Standard error is not for it: late versions write a note there. `output` needs no ending 0 and may hold anything.
- * Anything else on that line or another line is an error (ERROR_HOST) that shows the beginning of what there was. */
+/* Reads what `smolvm --version` wrote to standard output: one line, "smolvm X.Y.Z", a pre-release or build suffix of
+ * semver allowed. Standard error is not for it: late versions write a note there. `output` needs no ending 0 and may
+ * hold anything. Anything else on that line or another line is an error (ERROR_HOST) that shows the beginning of
+ * what there was. */
 bool smolvm_version_parse(const char *output, size_t size, struct smolvm_version *version, struct error *error);
 
 bool smolvm_can(const struct smolvm_version *version, enum smolvm_feature feature);
 
-/* Fills `error` (ERROR_HOST) with the version, what it lacks and from which version on it is there; returns false. For a
- * caller that has found the lack. */
+/* Fills `error` (ERROR_HOST) with the version, what it lacks and from which version on it is there; returns false.
+ * For a caller that has found the lack. */
 bool smolvm_version_lacks(const struct smolvm_version *version, enum smolvm_feature feature, struct error *error);
 
 /* The first version with that feature, "1.0.2": owned by the table. */

@@ -1,4 +1,5 @@
-/* The engine's list of denials: counts that fit together, and nothing but printable bytes, whatever a guest has asked for. */
+/* The engine's list of denials: counts that fit together, and nothing but printable bytes, whatever a guest has
+ * asked for. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* Running one command of an engine that hangs, floods, dies, prints junk, leaves others behind or does nothing at all. */
+/* Running one command of an engine that hangs, floods, dies, prints junk, leaves others behind or does nothing at
+ * all. */
 #include "launcher_smolvm_fake.h"
 
 #include <errno.h>
