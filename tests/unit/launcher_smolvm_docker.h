@@ -1,5 +1,7 @@
-/* A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path
- * with '_' for '/'. */
+/*
+ * A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path with
+ * '_' for '/'. A file that begins with '!' is answered as an error 500; "hang", "cut" and "flood" are what they say.
+ */
 #ifndef TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 #define TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 
