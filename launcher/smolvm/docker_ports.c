@@ -1,8 +1,8 @@
 /*
- * See docker_ports.h. A helper is forked for it: what Docker answers is parsed where nothing else is, and one that
- * never answers is killed with it. libcurl is loaded there too, when it is needed: linked with it, every start of a
- * bottle would wait for some forty libraries (8 ms instead of 1). Its own environment variables (proxies) are switched
- * off: nothing of this leaves the host.
+ * See docker_ports.h. A helper is forked for it: what Docker answers is parsed where nothing else is, and one that never
+ * answers is killed with it. libcurl is loaded there too, when it is needed: linked with it, every start of a bottle
+ * would wait for some forty libraries (8 ms instead of 1). Over a Unix socket it uses no proxy, whatever the environment
+ * says: nothing of this leaves the host.
  */
 #include "docker_ports.h"
 
@@ -188,7 +188,6 @@ static bool get(struct connection *connection, const char *path)
     connection->answer.size = 0;
     curl.set(request, CURLOPT_URL, url);
     curl.set(request, CURLOPT_UNIX_SOCKET_PATH, connection->socket);
-    curl.set(request, CURLOPT_PROXY, "");
     curl.set(request, CURLOPT_NOSIGNAL, 1L);
     curl.set(request, CURLOPT_TIMEOUT_MS, (long)clock_poll_timeout(connection->deadline) + 1);
     curl.set(request, CURLOPT_WRITEFUNCTION, keep);

@@ -1,5 +1,7 @@
-/* A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path
- * with '_' for '/'. */
+/*
+ * A Docker Engine in a process of the test's own: it answers GET with the files of the test's directory, by the path with
+ * '_' for '/'. A file that begins with '!' is answered as an error 500; "hang", "cut" and "flood" are what they say.
+ */
 #ifndef TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 #define TESTS_UNIT_LAUNCHER_SMOLVM_DOCKER_H
 
@@ -48,10 +50,14 @@ static inline void docker_answer(int connection)
             ;
         return;
     }
+    const char *sent = !known ? "{}" : *body == '!' ? body + 1 : body;
     int length = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                          known ? "200 OK" : "404 Not Found", known ? strlen(body) : 2);
+                          !known         ? "404 Not Found"
+                          : *body == '!' ? "500 Internal Server Error"
+                                         : "200 OK",
+                          strlen(sent));
     if (write_all(connection, head, (size_t)length))
-        write_all(connection, known ? body : "{}", known ? strlen(body) : 2);
+        write_all(connection, sent, strlen(sent));
 }
 
 static inline void docker_start(void)

@@ -36,7 +36,7 @@ Test(launcher_smolvm_docker_ports, only_containers_whose_name_begins_so_are_list
         CONTAINER("1", "\"/bot-bottle-sidecars-a\""),
         CONTAINER("2", "\"/my-bot-bottle-sidecars-b\""),
         CONTAINER("3", "\"/x\",\"/y/bot-bottle-sidecars-c\",\"/bot-bottle-sidecars-\""),
-        CONTAINER("4", "\"bot-bottle-sidecars-d\""),
+        CONTAINER("4", "\"xbot-bottle-sidecars-d\",\"bot-bottle-sidecars-d\""),
         CONTAINER("5", ""),
         CONTAINER("6", "7,null"),
     };
@@ -194,16 +194,17 @@ Test(launcher_smolvm_docker, published_addresses_come_from_the_socket)
 
 Test(launcher_smolvm_docker, a_list_that_can_not_be_had_is_an_error)
 {
-    static const char *const answers[] = { NULL,    "",
-                                           "{}",    "cut",
-                                           "flood", "[{\"Id\":\"../../x\",\"Names\":[\"/bot-bottle-sidecars-a\"]}]" };
+    static const char *const answers[] = {
+        NULL, "", "{}", "cut", "flood", "![]", "[{\"Id\":\"../../x\",\"Names\":[\"/bot-bottle-sidecars-a\"]}]",
+    };
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         uint16_t taken;
         struct error error = { 0 };
         if (answers[i] != NULL)
             write_scratch("_containers_json", 0600, answers[i]);
         cr_expect_not(ask(PATIENCE, &taken, &error), "row %zu", i);
-        cr_expect(error.code == ERROR_HOST && strstr(error.text, "docker ps") != NULL, "%s", error.text);
+        cr_expect(error.code == ERROR_HOST && strstr(error.text, "does not list its containers") != NULL, "%s",
+                  error.text);
     }
 }
 

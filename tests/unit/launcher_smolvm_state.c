@@ -119,6 +119,15 @@ static unsigned long long files(void)
     return sum;
 }
 
+/* Closes the test's own connection with the row still in the log: who is the last one there would move it on the way
+ * out. */
+static void leave_log(void)
+{
+    sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    cr_assert_eq(sqlite3_close(database), SQLITE_OK);
+    database = NULL;
+}
+
 Test(launcher_smolvm_state, the_database_is_where_smolvm_looks)
 {
     static const struct {
@@ -178,12 +187,12 @@ Test(launcher_smolvm_state, a_row_that_has_it_already_is_not_written)
     struct error error = { 0 };
     bool written = true;
     put_row(row);
+    leave_log();
     unsigned long long before = files();
-    int changes = sqlite3_total_changes(database);
     cr_assert(force(&written, &error), "%s", error.text);
     cr_expect_not(written);
     cr_expect_eq(files(), before, "a byte of the database changed");
-    cr_expect_eq(sqlite3_total_changes(database), changes);
+    database = open_again();
     expect_blob(row);
 }
 
@@ -480,6 +489,7 @@ Test(launcher_smolvm_state, the_policy_of_a_row_is_read_as_it_is_stored)
         struct error error = { 0 };
         struct smolvm_policy_row row;
         put_row(rows[i].row);
+        leave_log();
         unsigned long long before = files();
         cr_expect(smolvm_state_read(&state, "b1", &row, &error), "row %zu: %s", i, error.text);
         const struct smolvm_policy_row *policy = &rows[i].policy;
@@ -492,6 +502,7 @@ Test(launcher_smolvm_state, the_policy_of_a_row_is_read_as_it_is_stored)
         cr_expect_str_eq(row.network_backend, policy->network_backend);
         cr_expect_str_eq(row.dns, policy->dns);
         cr_expect_eq(files(), before);
+        database = open_again();
     }
 }
 
