@@ -104,6 +104,15 @@ void hearing_note_socket(struct hearing *hearing, uint16_t watch, const char *at
     take_hit(hearing, &message);
 }
 
+/* An attempt at the same destination would carry its nonce, and be a hit and no stray. */
+static bool is_the_engines_own(const struct backend *backend, const char *at)
+{
+    for (const char *const *own = backend->own_traffic; own != NULL && *own != NULL; own++)
+        if (strcmp(*own, at) == 0)
+            return true;
+    return false;
+}
+
 bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
 {
     char text[160];
@@ -112,6 +121,8 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
         take_hit(hearing, message);
         return true;
     case WITNESS_STRAY:
+        if (is_the_engines_own(hearing->options->backend, message->at))
+            return true;
         snprintf(text, sizeof text, "%.95s%s%.45s%s%.8s", message->text, message->at[0] != '\0' ? " to " : "",
                  message->at, message->at[0] != '\0' ? " on " : "", message->at[0] != '\0' ? message->point : "");
         hearing_note_stray(hearing, text);

@@ -63,6 +63,9 @@ struct backend {
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
                                 * that have no address of their own */
+    /* What the engine itself sends from the host while it makes a bottle, as destinations ("8.8.8.8:53"); ends with NULL. NULL: nothing. It
+     * is told of, and is no unexplained traffic. */
+    const char *const *own_traffic;
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */

@@ -41,7 +41,7 @@ static const struct setting settings4[] = {
     { "ipv4/ip_local_port_range", "32768 60999", "32768 60999", MUST_EXIST }, /* clear of the site's own ports */
     { "ipv4/tcp_syncookies", "1", "1", MAY_LACK }, /* a burst of connections is answered, not dropped */
     { "ipv4/tcp_max_syn_backlog", "32768", "32768", MUST_EXIST },
-    /* Linux before 6.4 shows it to the first user namespace alone. The queue is 4,096 there; losses.c sees one overflow. */
+    /* Linux 6.1 shows it to the first user namespace alone. The queue is 4,096 there; losses.c sees it overflow. */
     { "core/somaxconn", "32768", "32768", MAY_LACK },
     { "ipv4/tcp_abort_on_overflow", "0", "0", MAY_LACK },
     /* What bare attempts need of their own kernel; where it has none of it, the attempt's record says so. */

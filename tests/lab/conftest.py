@@ -1,5 +1,7 @@
 """What the tests of the lab share: its modules, and a cache of one's own."""
 
+import importlib.machinery
+import importlib.util
 import pathlib
 import sys
 
@@ -14,3 +16,12 @@ sys.path.insert(0, str(TOP / "ci" / "lab"))
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "bottle-gate"
+
+
+@pytest.fixture
+def run():
+    """ci/lab/run as a module."""
+    loader = importlib.machinery.SourceFileLoader("lab_run", str(TOP / "ci" / "lab" / "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("lab_run", loader))
+    loader.exec_module(module)
+    return module

@@ -1,7 +1,5 @@
 """The parts of ci/lab without a machine: what is kept is whole, what is watched is bounded, and only a whole result counts."""
 
-import importlib.machinery
-import importlib.util
 import io
 import json
 import os
@@ -23,13 +21,6 @@ from conftest import TOP
 
 BOUND = 60
 ENDING = b"\0" + b"0123456789abcdef" * 2
-
-
-def load_run():
-    loader = importlib.machinery.SourceFileLoader("lab_run", str(TOP / "ci" / "lab" / "run"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("lab_run", loader))
-    loader.exec_module(module)
-    return module
 
 
 # What is kept

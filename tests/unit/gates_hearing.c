@@ -6,7 +6,10 @@
 #include "../../gates/phase.h"
 
 static struct phase_result result;
-static struct hearing hearing = { .result = &result, .running = true };
+static const char *const own_traffic[] = { "[2001:db8::6]:443", NULL };
+static const struct backend backend = { .own_traffic = own_traffic }, plain;
+static struct phase_options options = { .backend = &backend };
+static struct hearing hearing = { .options = &options, .result = &result, .running = true };
 
 static void take(struct witness_message message)
 {
@@ -22,6 +25,17 @@ Test(hearing, says_where_unexplained_traffic_went)
     cr_expect_eq(result.strays, 1);
     take((struct witness_message){ .event = WITNESS_STRAY, .text = "7 more flow(s)", .point = "wan0" });
     cr_expect_str_eq(result.stray_text, "7 more flow(s)");
+}
+
+Test(hearing, knows_what_the_engine_itself_sends)
+{
+    take((struct witness_message){ .event = WITNESS_STRAY, .text = "4 TCP packet(s)", .at = "[2001:db8::6]:443" });
+    cr_expect_eq(result.strays, 0);
+    take((struct witness_message){ .event = WITNESS_STRAY, .text = "4 TCP packet(s)", .at = "[2001:db8::6]:44" });
+    cr_expect_eq(result.strays, 1);
+    options.backend = &plain;
+    take((struct witness_message){ .event = WITNESS_STRAY, .text = "4 TCP packet(s)", .at = "[2001:db8::6]:443" });
+    cr_expect_eq(result.strays, 1);
 }
 
 Test(hearing, cuts_what_is_too_long_and_never_runs_over)

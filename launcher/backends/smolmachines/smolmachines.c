@@ -92,6 +92,9 @@ static bool structural(uint16_t vector, bool ipv6)
 
 static const uint16_t open_must_leak[] = { 22, 26, 48, 49, 61, 62, 0 };
 
+/* smolvm 1.9.0 and later ask whether the host has IPv6, by a connection that says nothing (seen with 1.32.2). */
+static const char *const own_traffic[] = { "[2001:4860:4860::8888]:443", NULL };
+
 const struct backend smolmachines_backend = {
     .name = "smolmachines",
     .fences = fences,
@@ -99,6 +102,7 @@ const struct backend smolmachines_backend = {
     .open_must_leak = open_must_leak,
     .peer4 = "127.0.0.1", /* every machine has the same addresses, on a link of its own */
     .peer6 = "::1",
+    .own_traffic = own_traffic,
     .own_kernel = true,
     .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
     .drain_milliseconds = 3000,
