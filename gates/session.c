@@ -18,6 +18,7 @@
 
 #define LISTEN_SPECS        24
 #define LISTEN_MICROSECONDS 20000000
+#define READY_BYTES         65536   /* that may be said before the listener is ready */
 #define SLACK_MICROSECONDS  3000000 /* what a session may take beyond the plan's own deadline: a bound on hangs */
 
 bool session_prepare(const struct session_place *place, struct error *error)
@@ -98,6 +99,24 @@ static bool start_in_bottle(const struct session_place *place, int plan, int out
     return place->backend->exec(place->bottle, arguments, principal, &streams, pid, error);
 }
 
+/* Reads lines until one says "ready": an engine may write notes of its own before it. Else `line` is what was said last. */
+static bool await_ready(int said, uint64_t deadline, char *line, size_t capacity)
+{
+    for (size_t used = 0, total = 0; total < READY_BYTES; total++) {
+        char byte;
+        struct pollfd event = { .fd = said, .events = POLLIN };
+        if (poll(&event, 1, clock_poll_timeout(deadline)) <= 0 || read(said, &byte, 1) != 1)
+            return false;
+        if (byte == '\n' && strcmp(line, "ready") == 0)
+            return true;
+        if (byte == '\n')
+            used = 0;
+        else if (used < capacity - 1)
+            line[used++] = byte, line[used] = '\0';
+    }
+    return false;
+}
+
 bool session_listen(const struct session_place *place, char *const specs[], int output, pid_t *pid, struct error *error)
 {
     char probe[48];
@@ -117,14 +136,11 @@ bool session_listen(const struct session_place *place, char *const specs[], int 
         return false;
     cleanup_close_fd(&saying);
     char line[96] = "";
-    struct pollfd event = { .fd = said, .events = POLLIN };
-    int ready = poll(&event, 1,
-                     clock_poll_timeout(clock_microseconds() + LISTEN_MICROSECONDS +
-                                        (place->backend != NULL ? place->backend->command_milliseconds * 1000ull : 0)));
-    ssize_t size = ready > 0 ? read(said, line, sizeof line - 1) : 0;
-    if (size > 0 && strcmp(line, "ready\n") == 0)
+    if (await_ready(said,
+                    clock_microseconds() + LISTEN_MICROSECONDS +
+                        (place->backend != NULL ? place->backend->command_milliseconds * 1000ull : 0),
+                    line, sizeof line))
         return true;
-    line[strcspn(line, "\n")] = '\0';
     process_kill(*pid);
     *pid = -1;
     return error_set(error, ERROR_SYSTEM, "the listener of the second bottle did not begin to listen: %.80s", line);
