@@ -265,6 +265,8 @@ bool smolvm_arguments_exec(struct smolvm_arguments *arguments, const char *name,
         ADD("--timeout", timeout);
     if (exec->input)
         ADD("-i");
+    else if (exec->live)
+        ADD("--stream");
     add_variables(arguments, exec->variables, &well, error);
     ADD("--");
     for (size_t i = 0; exec->command[i] != NULL; i++)

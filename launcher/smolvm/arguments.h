@@ -83,7 +83,8 @@ enum { SMOLVM_EVENTS_LIMIT = 4096 };
 
 struct smolvm_exec {
     unsigned timeout_seconds;     /* the engine's own; 0: none */
-    bool input;                   /* forward standard input; output is then live */
+    bool input;                   /* forward standard input; its end ends the command's output too (seen with 1.32.2) */
+    bool live;                    /* output as it comes, with no input: else all of it at the end */
     const char *const *variables; /* NAME=VALUE, ends with NULL; or NULL */
     char *const *command;         /* ends with NULL; at least one word */
 };

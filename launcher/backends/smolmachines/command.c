@@ -20,7 +20,9 @@
 static bool spawn(struct bottle *bottle, char *const command[], const int streams[3], unsigned seconds, pid_t *pid,
                   struct error *error)
 {
-    const struct smolvm_exec exec = { .timeout_seconds = seconds, .input = true, .command = command };
+    const struct smolvm_exec exec = {
+        .timeout_seconds = seconds, .input = streams[0] >= 0, .live = true, .command = command
+    };
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
     return (arguments != NULL || error_system(error, "can't make a command line")) &&
            smolvm_arguments_exec(arguments, MACHINE_NAME, &exec, error) &&

@@ -93,7 +93,7 @@ static bool structural(uint16_t vector, bool ipv6)
 static const uint16_t open_must_leak[] = { 22, 26, 48, 49, 61, 62, 0 };
 
 /* smolvm 1.9.0 and later ask whether the host has IPv6, by a connection that says nothing (seen with 1.32.2). */
-static const char *const own_traffic[] = { "[2001:4860:4860::8888]:443", NULL };
+static const char *const own_traffic[] = { "[2001:4860:4860::8888]:443", "[2606:4700:4700::1111]:443", NULL };
 
 const struct backend smolmachines_backend = {
     .name = "smolmachines",
