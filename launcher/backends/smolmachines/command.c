@@ -63,25 +63,18 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
 bool machine_exec(struct bottle *bottle, char *const argv[], enum principal principal,
                   const struct exec_streams *streams, pid_t *pid, struct error *error)
 {
-    /* The agent leaves descriptors of its own open in what it starts (seen with 1.32.2): who writes to them breaks its connection. */
-    static char shell[] = "/bin/sh", option[] = "-c", name[] = "sh";
-    static char close_all[] =
-        "for f in /proc/$$/fd/*; do f=${f##*/}; [ $f -le 2 ] || eval \"exec $f>&-\"; done 2>/dev/null; exec \"$@\"";
-    static char setpriv[] = "/usr/bin/setpriv", uid[] = "--reuid=65534", gid[] = "--regid=65534";
-    static char groups[] = "--clear-groups", end[] = "--";
-    static char *const begin[] = { shell, option, close_all, name };
+    static char setpriv[] = "/usr/bin/setpriv", uid[] = "--reuid=65534", gid[] = "--regid=65534",
+                groups[] = "--clear-groups", end[] = "--";
     static char *const become[] = { setpriv, uid, gid, groups, end };
     char *command[COMMAND_WORDS];
     size_t count = 0;
     if (streams->terminal)
         return error_set(error, ERROR_USAGE, "this backend has no terminals");
-    for (size_t i = 0; i < sizeof begin / sizeof *begin; i++)
-        command[count++] = begin[i];
     for (size_t i = 0; principal == PRINCIPAL_USER && i < sizeof become / sizeof *become; i++)
         command[count++] = become[i];
     for (; *argv != NULL; argv++) {
         if (count == COMMAND_WORDS - 1)
-            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 10);
+            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 6);
         command[count++] = *argv;
     }
     command[count] = NULL;
