@@ -41,8 +41,8 @@
 #define TABLE_WORLD 100
 /* Microseconds. It takes a millisecond, but the kernel does it in a work queue that waits for namespaces
  * being torn down. */
-#define READY_BOUND     (60 * 1000 * 1000ULL)
-#define PREFLIGHT_BOUND (90 * 1000 * 1000ULL) /* microseconds; loading modules included */
+#define READY_BOUND     (20 * 1000 * 1000ULL)
+#define PREFLIGHT_BOUND (40 * 1000 * 1000ULL) /* microseconds; loading modules included */
 
 static int open_namespace(struct error *error)
 {
