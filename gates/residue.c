@@ -17,14 +17,15 @@
 
 #include "../launcher/capabilities.h"
 
-/* The mounts that there are, by their ids; how many. */
+/* The mounts that there are: how many, and the ids of the first RESIDUE_MOUNTS of them. */
 static size_t list_mounts(uint32_t ids[RESIDUE_MOUNTS])
 {
     size_t count = 0;
     char line[8192];
     FILE *file = fopen("/proc/self/mountinfo", "re");
-    while (file != NULL && count < RESIDUE_MOUNTS && fgets(line, sizeof line, file) != NULL)
-        ids[count++] = (uint32_t)strtoul(line, NULL, 10);
+    for (; file != NULL && fgets(line, sizeof line, file) != NULL; count++)
+        if (count < RESIDUE_MOUNTS)
+            ids[count] = (uint32_t)strtoul(line, NULL, 10);
     if (file != NULL)
         fclose(file);
     return count;
@@ -35,6 +36,8 @@ static bool mounts_are_new(const struct residue *before)
 {
     uint32_t now[RESIDUE_MOUNTS];
     size_t count = list_mounts(now);
+    if (count > RESIDUE_MOUNTS || before->mount_count > RESIDUE_MOUNTS)
+        return count > before->mount_count;
     for (size_t i = 0; i < count; i++) {
         bool known = false;
         for (size_t k = 0; k < before->mount_count && !known; k++)

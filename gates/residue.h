@@ -8,12 +8,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RESIDUE_MOUNTS 1024 /* more than that are not told apart */
+#define RESIDUE_MOUNTS 1024 /* more than that are counted, and not told apart */
 
 struct residue {
-    bool may_mount; /* the process has the right to: else no new mount is its own */
-    size_t mount_count;
-    uint32_t mounts[RESIDUE_MOUNTS]; /* ids; see mountinfo in proc(5) */
+    bool may_mount;                  /* the process has the right to: else no new mount is its own */
+    size_t mount_count;              /* all there are */
+    uint32_t mounts[RESIDUE_MOUNTS]; /* ids of the first; see mountinfo in proc(5) */
     uint64_t interfaces;             /* a hash of their names; 0 if the process has no right to make any */
     unsigned descriptors, files;     /* own open descriptors; bottle-gate's entries in the run-time directory */
 };
@@ -25,7 +25,7 @@ void residue_keep_apart(void);
 /* Makes the calling process adopt orphans, so that a process left behind can be seen, and takes stock. */
 void residue_look(struct residue *residue);
 
-/* Compares with now. False if something was left; text says what ("2 processes, 1 mount table changed"). */
+/* Compares with now. False if something was left; text says what ("a process, a mount"). */
 bool residue_none(const struct residue *before, char *text, size_t size);
 
 /* The same for a bottle that has been destroyed, asked by PID 1 of the namespaces in which it was: mounts, and living processes

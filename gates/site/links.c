@@ -239,6 +239,10 @@ bool links_wait_until_local(struct links *links, const char *name, const char *a
     if (!read_literal(address, &literal, error) || !need_link(links, name, &index, error))
         return false;
     do {
+        /* The kernel tells of a route a moment before lookups find it (fib6_add_rt2node in net/ipv6/ip6_fib.c), and
+         * tells but once. It holds the rtnetlink lock until they do, and a change of a link waits for that lock. */
+        if (!links_set_up(links, name, error))
+            return false;
         struct request request;
         struct nlmsghdr *header = request_start(&request, RTM_GETROUTE, 0);
         struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof *message);

@@ -97,7 +97,7 @@ Test(residue, sees_a_file_in_the_run_time_directory)
 }
 
 /* What is left by hand in the site, and how it is told. */
-enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT, MOUNT_APART, MOUNT_BESIDE };
+enum leftover { NOTHING, PROCESS, ZOMBIE, MOUNT, MOUNT_APART, MOUNT_BESIDE, MOUNT_OF_MANY };
 
 /* What a process that keeps apart sees of a mount: of its own, or of another process beside it. */
 static void ask_apart(bool beside, char *said, size_t size)
@@ -136,6 +136,8 @@ static void ask_in_a_site(enum leftover leftover, int answer)
     pid_t known = fork();
     if (known == 0)
         pause();
+    for (int i = 0; leftover == MOUNT_OF_MANY && i < RESIDUE_MOUNTS + 10; i++)
+        mount("many", "/mnt", "tmpfs", 0, NULL);
     residue_look(&before);
     pid_t pid = leftover == PROCESS || leftover == ZOMBIE ? fork() : 0;
     if (pid == 0 && leftover == PROCESS)
@@ -145,7 +147,7 @@ static void ask_in_a_site(enum leftover leftover, int answer)
     siginfo_t ended;
     if (leftover == ZOMBIE)
         waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT);
-    if (leftover == MOUNT)
+    if (leftover == MOUNT || leftover == MOUNT_OF_MANY)
         mount("left", "/tmp", "tmpfs", 0, NULL);
     residue_no_bottle(&before, known, said, sizeof said);
     if (leftover == MOUNT_APART || leftover == MOUNT_BESIDE)
@@ -186,6 +188,7 @@ Test(residue, of_a_bottle_is_what_still_lives_or_is_mounted_in_its_site)
     check_in_a_site(PROCESS, "a process");
     check_in_a_site(ZOMBIE, "");
     check_in_a_site(MOUNT, "a mount");
+    check_in_a_site(MOUNT_OF_MANY, "a mount");
 }
 
 Test(residue, of_a_process_that_keeps_apart_is_its_own)
