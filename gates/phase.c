@@ -181,6 +181,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
+        .step_path = options->step_path,
     };
     /* A guest has a loopback of its own. */
     snprintf(bottle.door.host, sizeof bottle.door.host, "%s", options->backend->own_kernel ? SITE_DOOR4 : "127.0.0.1");

@@ -39,15 +39,21 @@ struct bottle_options {
     struct door door;
     const char *policy;      /* a backend's own word for how tight it is ("hardened", "cidr"); NULL: its default */
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
-    const char *init_path;   /* bottle-init, the static PID 1 */
+    const char *init_path;   /* bottle-init, the static PID 1 of a native bottle */
+    const char *step_path;   /* bottle-step, which starts each command in a machine */
 };
 
 struct bottle; /* owned by the backend */
+
+#define FINGERPRINT_LACKS 8
 
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
     char details[256]; /* free text, one line */
+    uint16_t lacks
+        [FINGERPRINT_LACKS]; /* vectors that need what its own kernel doesn't have, as something outside of it shows;
+                                        * ends with 0 */
 };
 
 /* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */

@@ -1,6 +1,6 @@
 /*
- * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest; the
- * ordinary user is made there, by the guest's own setpriv. Both streams are passed on as they come.
+ * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest,
+ * with descriptors of its agent's; bottle-step starts it as who it is to be, with nothing but what it was given. Both streams are passed on as they come.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
+#include "../../smolvm/kernel_image.h"
 #include "machine.h"
 
 #define COMMAND_WORDS 48
@@ -60,21 +61,24 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
                                     process_exit_status(status));
 }
 
+bool machine_put_step(struct bottle *bottle, const char *path, struct error *error)
+{
+    cleanup_close int program = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    return program >= 0 ? machine_put(bottle, MACHINE_STEP, program, 0755, error)
+                        : error_set(error, ERROR_HOST, "can't open bottle-step, which starts commands in machines");
+}
+
 bool machine_exec(struct bottle *bottle, char *const argv[], enum principal principal,
                   const struct exec_streams *streams, pid_t *pid, struct error *error)
 {
-    static char setpriv[] = "/usr/bin/setpriv", uid[] = "--reuid=65534", gid[] = "--regid=65534",
-                groups[] = "--clear-groups", end[] = "--";
-    static char *const become[] = { setpriv, uid, gid, groups, end };
-    char *command[COMMAND_WORDS];
-    size_t count = 0;
+    static char step[] = "/tmp/" MACHINE_STEP, user[] = "user", root[] = "root";
+    char *command[COMMAND_WORDS] = { step, principal == PRINCIPAL_USER ? user : root };
+    size_t count = 2;
     if (streams->terminal)
         return error_set(error, ERROR_USAGE, "this backend has no terminals");
-    for (size_t i = 0; principal == PRINCIPAL_USER && i < sizeof become / sizeof *become; i++)
-        command[count++] = become[i];
     for (; *argv != NULL; argv++) {
         if (count == COMMAND_WORDS - 1)
-            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 6);
+            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 3);
         command[count++] = *argv;
     }
     command[count] = NULL;
@@ -95,6 +99,21 @@ bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid
     return true;
 }
 
+/* A facility's name in a kernel that has it: what its protocol is registered by. */
+static void note_lacks(const struct bottle *bottle, struct fingerprint *fingerprint)
+{
+    static const struct {
+        uint16_t vector;
+        const char *name;
+    } facilities[] = { { 68, "MPTCP" } };
+    char image[PATH_MAX + 20];
+    size_t count = 0;
+    snprintf(image, sizeof image, "%s/libkrunfw.so.5", bottle->location.libraries);
+    for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
+        if (smolvm_kernel_lacks(image, bottle->kernel, facilities[i].name))
+            fingerprint->lacks[count++] = facilities[i].vector;
+}
+
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error)
 {
     (void)error;
@@ -104,5 +123,6 @@ bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *finger
     snprintf(fingerprint->kernel, sizeof fingerprint->kernel, "%s", bottle->kernel);
     snprintf(fingerprint->boot_id, sizeof fingerprint->boot_id, "%s", bottle->boot_id);
     snprintf(fingerprint->details, sizeof fingerprint->details, "VMM pid %d; %s", (int)bottle->monitor, bottle->policy);
+    note_lacks(bottle, fingerprint);
     return true;
 }

@@ -21,6 +21,7 @@
 enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_FENCES };
 
 #define MACHINE_NAME "bottle"
+#define MACHINE_STEP "bottle-step" /* in the guest's /tmp: see step_main.c */
 
 struct bottle {
     uint32_t without;
@@ -42,6 +43,9 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
 
 /* create, policy checked in the engine's row, start, and a wait until it answers by a command of ours. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
+
+/* Puts the program of `path` (bottle-step) into the machine: before the first machine_exec. */
+bool machine_put_step(struct bottle *bottle, const char *path, struct error *error);
 
 /* stop, delete, and a look at what remains: row, process, directory. */
 bool machine_end(struct bottle *bottle, struct error *error);

@@ -55,7 +55,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
     bottle->without = options->without;
     bottle->door = options->door;
     if (!machine_prepare(bottle, (options->without >> MACHINE_FLOOR & 1) != 0, error) ||
-        !machine_boot(bottle, policy_of(options), error)) {
+        !machine_boot(bottle, policy_of(options), error) || !machine_put_step(bottle, options->step_path, error)) {
         destroy(bottle, NULL);
         return NULL;
     }
