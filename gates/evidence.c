@@ -212,7 +212,7 @@ void evidence_gather(const struct findings *findings, uint16_t seq, enum princip
         .witness_after = own->control_after && fenced->control_final,
         .door_before = own->door_before,
         .door_after = own->door_after,
-        .structural = findings->backend->structural(attempt->vector->id, attempt->ipv6),
+        .structural = findings->backend->structural(attempt->vector->id, attempt->address),
         .stray = fenced->strays > 0,
         .open_was_open = open_was_open(findings, principal),
         .gate_broken = evidence_broken(findings, text, sizeof text) != NULL,

@@ -81,10 +81,9 @@ static bool make_plan(struct phase *phase, enum principal principal, enum plan_p
         return false;
     if (!set_challenges(phase, principal, part, plan))
         return error_set(error, ERROR_BROKEN, "can't derive the door's challenges");
-    plan->deadline_milliseconds = part == PART_SWEEP && options->deadline_milliseconds < SWEEP_MILLISECONDS
-                                      ? SWEEP_MILLISECONDS
-                                      : options->deadline_milliseconds;
-    plan->repeats = 3;
+    uint32_t least = part == PART_SWEEP ? SWEEP_MILLISECONDS : options->backend->attempt_milliseconds;
+    plan->deadline_milliseconds = options->deadline_milliseconds > least ? options->deadline_milliseconds : least;
+    plan->repeats = options->backend->own_kernel ? 5 : 3;
     return true;
 }
 

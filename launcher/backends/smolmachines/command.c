@@ -30,7 +30,9 @@ static bool spawn(struct bottle *bottle, char *const command[], const int stream
            smolvm_spawn(&bottle->engine, arguments->words, streams, pid, error);
 }
 
-bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
+/* `script` finds the file's path as $1 and its mode as $2. */
+static bool put(struct bottle *bottle, const char *script, const char *name, int source, mode_t mode,
+                struct error *error)
 {
     char path[80], octal[8], own[32];
     if (*name == '\0' || strlen(name) >= 48 || strchr(name, '/') != NULL || name[0] == '.' || name[0] == '-')
@@ -41,13 +43,9 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
     cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
     if (file < 0)
         return error_system(error, "can't read what is to be put into the bottle");
-    char *const command[] = { (char[]){ "/bin/sh" },
-                              (char[]){ "-c" },
-                              (char[]){ "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\"" },
-                              (char[]){ "put" },
-                              path,
-                              octal,
-                              NULL };
+    char *const command[] = {
+        (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char *)script, (char[]){ "put" }, path, octal, NULL
+    };
     const int streams[3] = { file, -1, -1 };
     pid_t pid;
     int status = -1;
@@ -61,10 +59,21 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
                                     process_exit_status(status));
 }
 
+#define PUT_SCRIPT "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\""
+
+bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
+{
+    return put(bottle, PUT_SCRIPT, name, source, mode, error);
+}
+
+/* The guest's kernel lets nobody have a ping socket until its root says so, and root of a guest can always say so: it is said here,
+ * so that what is tried is the fence. */
+#define STEP_SCRIPT PUT_SCRIPT "; echo 0 2147483647 >|/proc/sys/net/ipv4/ping_group_range"
+
 bool machine_put_step(struct bottle *bottle, const char *path, struct error *error)
 {
     cleanup_close int program = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    return program >= 0 ? machine_put(bottle, MACHINE_STEP, program, 0755, error)
+    return program >= 0 ? put(bottle, STEP_SCRIPT, MACHINE_STEP, program, 0755, error)
                         : error_set(error, ERROR_HOST, "can't open bottle-step, which starts commands in machines");
 }
 

@@ -56,6 +56,9 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
+/* See structure.c. */
+bool machine_structural(uint16_t vector, const char *address);
+
 /* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
                      struct error *error);
