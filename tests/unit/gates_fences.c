@@ -4,6 +4,8 @@
  */
 #include <criterion/criterion.h>
 
+#include "../../gates/plan.h"
+#include "../../gates/plan_targets.h"
 #include "../../launcher/backend.h"
 #include "../../probes/vectors.h"
 
@@ -25,9 +27,13 @@ static bool is_stopped(const struct backend *backend, uint16_t vector)
 
 static bool is_of_its_make(const struct backend *backend, const struct vector *vector)
 {
-    for (const struct vector_target *target = vector->targets; target->address != NULL; target++)
-        if (!backend->structural(vector->id, target->address))
+    const struct plan_wishes wishes = { .peer4 = backend->peer4, .peer6 = backend->peer6 };
+    for (const struct vector_target *target = vector->targets; target->address != NULL; target++) {
+        struct run_attempt attempt = { .vector = vector, .target = target };
+        plan_resolve_target(&attempt, &wishes);
+        if (!backend->structural(vector->id, attempt.address))
             return false;
+    }
     return true;
 }
 
