@@ -275,7 +275,7 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_text(reader, found, "boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     json_text(reader, found, "details", fingerprint->details, sizeof fingerprint->details);
     size_t count = 0;
-    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS);
+    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS - 1);
     cJSON_ArrayForEach(each, lacks)
     {
         fingerprint->lacks[count++] = read_id(reader, each, "id");
