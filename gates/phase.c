@@ -284,6 +284,8 @@ static bool run_steps(struct phase *phase, struct error *error)
         return false;
     if (peer_is_wanted(phase->options->plan))
         phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
+    if (phase->bottle != NULL && phase->options->backend->fence_log != NULL)
+        phase->options->backend->fence_log(phase->bottle, phase->result->fence_log);
     if (!end_bottles(phase, error) || !nothing_outlived(phase, &before, error))
         return false;
     socket_watch_look(&phase->sockets, &phase->hearing);

@@ -46,6 +46,7 @@ struct bottle_options {
 struct bottle; /* owned by the backend */
 
 #define FINGERPRINT_LACKS 8
+#define FENCE_LOG         200 /* bytes */
 
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
@@ -107,6 +108,9 @@ struct backend {
     bool (*host_uid)(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 
     bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+    /* What the engine itself says that it refused, one printable line or "": for the report, and proof of nothing. NULL: it has no such log. */
+    void (*fence_log)(struct bottle *bottle, char text[FENCE_LOG]);
 
     /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). `address` is the place as the plan
      * has it: a literal, a literal prefix with its star, or an @ name. */

@@ -263,6 +263,7 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_hex(reader, object, "token", phase->token, sizeof phase->token);
     phase->sweep_ports = (uint16_t)json_number(reader, object, "sweep_ports", 0, UINT16_MAX);
     json_text(reader, object, "no_sockets", phase->no_sockets, sizeof phase->no_sockets);
+    json_text(reader, object, "fence_log", phase->fence_log, sizeof phase->fence_log);
     const cJSON *uids = json_object_or_null(reader, object, "host_uids");
     phase->host_uids_known = uids != NULL;
     for (int p = 0; p < PRINCIPALS && uids != NULL; p++)

@@ -171,6 +171,7 @@ static void add_world(cJSON *object, const struct phase_result *phase)
     json_add_text(object, "token", token);
     add_number(object, "sweep_ports", phase->sweep_ports);
     json_add_text(object, "no_sockets", phase->no_sockets);
+    json_add_text(object, "fence_log", phase->fence_log);
     cJSON *uids = phase->host_uids_known ? cJSON_AddObjectToObject(object, "host_uids") : NULL;
     if (uids == NULL)
         cJSON_AddNullToObject(object, "host_uids");

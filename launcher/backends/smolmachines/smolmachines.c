@@ -15,7 +15,9 @@
 #include "../../smolvm/kvm.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0 };
+static const uint16_t cidr_vectors[] = {
+    17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
+};
 static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
 static const uint16_t floor_vectors[] = { 0 };
 
@@ -103,6 +105,7 @@ const struct backend smolmachines_backend = {
     .exec = machine_exec,
     .host_uid = machine_host_uid,
     .fingerprint = machine_fingerprint,
+    .fence_log = machine_fence_log,
     .structural = machine_structural,
     .destroy = destroy,
 };
