@@ -19,7 +19,7 @@ static const uint16_t cidr_vectors[] = {
     17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
 };
 static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
-static const uint16_t floor_vectors[] = { 0 };
+static const uint16_t floor_vectors[] = { 44, 0 };
 
 static const struct fence fences[MACHINE_FENCES] = {
     [MACHINE_CIDRS] = { "cidrs", "every address but the door's: the allowed addresses in the engine's row",
@@ -96,7 +96,7 @@ const struct backend smolmachines_backend = {
     .own_traffic = own_traffic,
     .own_kernel = true,
     .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
-    .attempt_milliseconds = 6000,  /* user-space networking and, in a lab, an emulated processor */
+    .attempt_milliseconds = 10000, /* user-space networking and, in a lab, an emulated processor */
     .drain_milliseconds = 3000,
     .preflight = preflight,
     .start = start,
