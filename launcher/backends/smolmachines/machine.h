@@ -52,6 +52,24 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
+/* What `smolvm --version` says. */
+bool machine_ask_version(const struct smolvm_engine *engine, struct smolvm_version *version, struct error *error);
+
+/* A door for a machine that nobody uses, of the addresses for documentation (RFC 5737). */
+#define MACHINE_TRIAL_DOOR "192.0.2.1"
+
+/* What the host must have: host_checks.c. preflight is all of it but the trial. */
+enum { MACHINE_CHECKS = 10 };
+extern const struct host_check machine_checks[MACHINE_CHECKS];
+bool machine_preflight(const char *policy, struct error *error);
+
+/* Boots a machine and ends it, in namespaces like a run's, without a network: what no look at /dev/kvm can tell. Once it has
+ * succeeded it isn't made again before the host boots. */
+bool machine_trial(enum smolvm_policy policy, struct error *error);
+
+/* Can root of namespaces like a run's open this file for reading and writing? Root of the host is somebody else there. */
+bool machine_may_open(const char *path, struct error *error);
+
 /* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
                      struct error *error);
