@@ -45,10 +45,11 @@ static bool find_memory(char path[PATH_MAX])
     bool named = cache != NULL && *cache == '/';
     if (!named && (home == NULL || *home != '/'))
         return false;
-    if (snprintf(path, PATH_MAX, "%s%s", named ? cache : home, named ? "" : "/.cache") >= PATH_MAX - 16)
+    char base[PATH_MAX - sizeof "/bottle-gate"];
+    if (snprintf(base, sizeof base, "%s%s", named ? cache : home, named ? "" : "/.cache") >= (int)sizeof base)
         return false;
-    mkdir(path, 0700);
-    strcat(path, "/bottle-gate");
+    mkdir(base, 0700);
+    snprintf(path, PATH_MAX, "%s/bottle-gate", base);
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
@@ -116,9 +117,9 @@ static bool do_inside(int flags, unsigned seconds, void (*work)(struct trial *),
 
 static void boot_and_end(struct trial *trial)
 {
-    struct bottle *bottle = calloc(1, sizeof *bottle);
     if (!see_own_processes(&trial->error))
         return;
+    struct bottle *bottle = calloc(1, sizeof *bottle);
     if (bottle == NULL) {
         error_system(&trial->error, "can't start a machine");
         return;
