@@ -253,7 +253,9 @@ Test(launcher_smolvm_arguments, what_runs_inside_stands_behind_two_dashes)
     struct error error = { 0 };
     char *command[] = { "/tmp/probe", "--name", "b2", "", NULL };
     static const char *const variables[] = { "A=b c", NULL };
-    struct smolvm_exec exec = { 40, true, false, variables, command };
+    struct smolvm_exec exec = {
+        .timeout_seconds = 40, .input = true, .live = true, .variables = variables, .command = command
+    };
     cr_assert(smolvm_arguments_exec(&arguments, "b1", &exec, &error), "%s", error.text);
     cr_expect_str_eq(spoken(), "exec --name b1 --timeout 40s -i -e A=b c -- /tmp/probe --name b2 ");
     exec = (struct smolvm_exec){ .command = command };

@@ -136,10 +136,10 @@ static bool preflight(const char *policy, struct error *error)
     return bottle != NULL && destroy(bottle, error);
 }
 
-static bool structural(uint16_t vector, bool ipv6)
+static bool structural(uint16_t vector, const char *address)
 {
     (void)vector;
-    (void)ipv6;
+    (void)address;
     return false;
 }
 
