@@ -1,6 +1,8 @@
 /* What the host must have for machines: every check alone, with programs that play the engine, and a trial that boots none. */
 #include "launcher_smolvm_fake.h"
 
+#include <sys/mman.h>
+
 #include "../../launcher/backends/smolmachines/machine.h"
 #include "../../launcher/smolvm/kvm.h"
 
@@ -102,6 +104,26 @@ Test(launcher_smolmachines_checks, a_device_is_tried_as_root_of_a_site)
     /* Root is somebody else there; an ordinary user stays the same. */
     cr_expect_eq(machine_may_open(own, &error), geteuid() != 0);
     cr_expect(geteuid() != 0 || strstr(error.text, "usermod -aG kvm") != NULL, "%s", error.text);
+}
+
+Test(launcher_smolmachines_checks, a_wrappers_libraries_are_those_that_its_machine_has_loaded)
+{
+    static struct bottle bottle;
+    char directory[PATH_MAX];
+    bottle.monitor = getpid();
+    machine_find_libraries(&bottle);
+    cr_expect_str_empty(bottle.location.libraries);
+    int file = open(write_scratch("with blank/libkrunfw.so.5", 0644, "fw"), O_RDONLY | O_CLOEXEC);
+    void *loaded = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, file, 0);
+    cr_assert(file >= 0 && loaded != MAP_FAILED);
+    close(file);
+    machine_find_libraries(&bottle);
+    cr_assert_not_null(realpath(in_scratch("with blank"), directory));
+    cr_expect_str_eq(bottle.location.libraries, directory);
+    snprintf(bottle.location.libraries, sizeof bottle.location.libraries, "/known");
+    machine_find_libraries(&bottle);
+    cr_expect_str_eq(bottle.location.libraries, "/known");
+    munmap(loaded, 1);
 }
 
 /* Plays an engine whose machines boot: a row in a real database, a process in the VMM's place, and the answers of a kernel. */

@@ -56,6 +56,9 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
+/* Fills location.libraries of a machine that runs, where its engine is a wrapper; leaves it empty if that can't be seen. */
+void machine_find_libraries(struct bottle *bottle);
+
 /* See fence_log.c. */
 void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG]);
 

@@ -60,6 +60,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         destroy(bottle, NULL);
         return NULL;
     }
+    machine_find_libraries(bottle);
     return bottle;
 }
 
@@ -79,8 +80,7 @@ static const char *remedy(uint16_t vector)
     for (size_t i = 0; to_name_servers[i] != 0; i++)
         if (to_name_servers[i] == vector)
             return "start the machine with --allow-host DOOR --dns DOOR instead of --allow-cidr, which leaves DNS "
-                   "open; "
-                   "bottle-gate does so with --policy=hardened";
+                   "open; bottle-gate does so with --policy=hardened";
     return NULL;
 }
 
