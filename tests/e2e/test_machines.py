@@ -111,6 +111,9 @@ def test_a_policy_that_an_old_engine_can_keep_is_no_reason_to_refuse_it(account)
     engine = script(account, "engine", "echo smolvm 1.2.4")
     report, found = checks(account, f"--smolvm={engine}", "--policy=cidr")
     assert report["policy"] == "cidr" and found["smolvm-policy"]["state"] == "ok"
+    for policy, refused in (("cidr", False), ("hardened", True)):
+        result = account.run("bottle-gate", "run", "--backend=smolmachines", f"--policy={policy}", f"--smolvm={engine}", "--vector=BG-049")
+        assert result.returncode != 0 and ("can't keep DNS in" in result.stderr) is refused, result.stderr
     told = account.run("bottle-gate", "preflight", "--backend=smolmachines", "--policy=cidr", f"--smolvm={engine}").stdout
     assert told.startswith("bottle-gate ") and "  backend smolmachines  policy cidr\n" in told.split("\n\n")[0] + "\n"
 
