@@ -178,6 +178,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
     const struct phase_options *options = phase->options;
     struct bottle_options bottle = {
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
+        .policy = options->policy,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
         .step_path = options->step_path,

@@ -27,6 +27,7 @@ struct phase_options {
     enum phase_kind kind;
     const struct run_plan *plan;
     const struct backend *backend;
+    const char *policy;          /* of every bottle that is fenced at all; or NULL */
     uint32_t without;            /* fences left out of the fenced bottle (a mutant); the open one leaves out all */
     bool principals[PRINCIPALS]; /* who tries */
     uint32_t deadline_milliseconds;

@@ -58,6 +58,19 @@ static bool is_null(const cJSON *object, const char *name)
     return cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+/* A backend without policies may have none in its evidence; one that has some must say which it was. */
+static void read_policy(struct json_reader *reader, const cJSON *object, struct run_options *options)
+{
+    char name[64];
+    bool there = cJSON_GetObjectItemCaseSensitive(object, "policy") != NULL && !is_null(object, "policy");
+    if (!there && options->backend->policies == NULL)
+        return;
+    json_text(reader, object, "policy", name, sizeof name);
+    options->policy = backend_find_policy(options->backend, name);
+    if (options->policy == NULL)
+        json_refuse(reader, "policy", "is none that this backend has");
+}
+
 static void read_options(struct json_reader *reader, const cJSON *object, struct run_options *options)
 {
     char name[64] = "";
@@ -68,6 +81,7 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
         json_refuse(reader, "backend", "is none that this build has");
         return;
     }
+    read_policy(reader, object, options);
     read_principals(reader, object, options);
     read_asked(reader, object, options);
     options->self_proof =

@@ -28,6 +28,7 @@ static cJSON *options_of(const struct run *run)
     const struct run_options *options = &run->options;
     cJSON *object = cJSON_CreateObject();
     json_add_text(object, "backend", options->backend->name);
+    json_add_text_or_null(object, "policy", options->policy);
     cJSON *principals = cJSON_AddArrayToObject(object, "principals");
     for (int p = 0; p < PRINCIPALS; p++)
         if (options->principals[p])
