@@ -47,7 +47,7 @@ struct bottle; /* owned by the backend */
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
-    char details[256]; /* free text, one line */
+    char details[320]; /* free text, one line */
 };
 
 /* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */

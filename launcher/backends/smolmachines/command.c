@@ -1,5 +1,5 @@
 /*
- * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest; the
+ * See machine.h: files into a machine, and commands in it. The engine runs every command as root of the guest; the
  * ordinary user is made there, by the guest's own setpriv. Both streams are passed on as they come.
  */
 #include <fcntl.h>
@@ -92,17 +92,5 @@ bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid
     if (stat(path, &status) != 0)
         return error_system(error, "the machine's VMM is gone");
     *uid = status.st_uid;
-    return true;
-}
-
-bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error)
-{
-    (void)error;
-    memset(fingerprint, 0, sizeof *fingerprint);
-    snprintf(fingerprint->engine, sizeof fingerprint->engine, "smolvm");
-    snprintf(fingerprint->version, sizeof fingerprint->version, "%s", bottle->version.text);
-    snprintf(fingerprint->kernel, sizeof fingerprint->kernel, "%s", bottle->kernel);
-    snprintf(fingerprint->boot_id, sizeof fingerprint->boot_id, "%s", bottle->boot_id);
-    snprintf(fingerprint->details, sizeof fingerprint->details, "VMM pid %d; %s", (int)bottle->monitor, bottle->policy);
     return true;
 }

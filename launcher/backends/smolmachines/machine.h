@@ -15,6 +15,7 @@
 #include "../../smolvm/engine.h"
 #include "../../smolvm/environment.h"
 #include "../../smolvm/locate.h"
+#include "../../smolvm/state.h"
 #include "../../smolvm/version.h"
 
 /* Index of each fence in the backend's table. */
@@ -30,20 +31,30 @@ struct bottle {
     struct smolvm_version version;
     struct smolvm_environment environment;
     struct smolvm_engine engine;
-    bool created;  /* there may be a machine to delete */
-    pid_t monitor; /* of the VMM, as the engine tells it; 0: not known */
+    bool created;       /* there may be a machine to delete */
+    pid_t monitor;      /* of the VMM, as the engine tells it; 0: not known */
+    int monitor_handle; /* pidfd of that process; -1: not known */
     char kernel[65], boot_id[40];
     char policy[192]; /* what the engine's row says, for the fingerprint */
 };
+
+/* Bounds on hangs, in milliseconds: the engine is somebody else's program. Tests make them short. */
+struct machine_bounds {
+    unsigned start; /* `start`, and the wait for an answer after it: seconds, minutes where everything is emulated */
+    unsigned other; /* any other command */
+    unsigned gone;  /* what may pass between a machine's deletion and the end of its processes */
+};
+extern struct machine_bounds machine_bounds;
 
 /* Finds the engine and asks for its version: `location`, `version`, `environment` and `engine` of the bottle are then filled.
  * `directory` is made. */
 bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error);
 
-/* create, policy checked in the engine's row, start, and a wait until it answers by a command of ours. */
+/* create, policy checked in the engine's row, start, and a wait until it answers a command of ours with a kernel and a boot id that
+ * are not the host's. ERROR_BROKEN: it was said to run, and doesn't. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
 
-/* stop, delete, and a look at what remains: row, process, directory. */
+/* stop, delete, and a look at what remains: row, processes, directory. What remains of the last two is ended and removed, and told. */
 bool machine_end(struct bottle *bottle, struct error *error);
 
 bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
@@ -52,8 +63,11 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
-/* One plain command of the engine about this machine; `result` may be NULL. */
-bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
+/* One plain command of the engine about this machine, within its bound; `result` may be NULL. */
+bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, struct smolvm_result *result,
                      struct error *error);
+
+/* The engine's state database of this bottle. `path` is borrowed by `state`. */
+bool machine_state(const struct bottle *bottle, char path[PATH_MAX], struct smolvm_state *state, struct error *error);
 
 #endif
