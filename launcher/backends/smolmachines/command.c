@@ -1,5 +1,5 @@
 /*
- * See machine.h: files into a machine, and commands in it. The engine runs every command as root of the guest; the
+ * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest; the
  * ordinary user is made there, by the guest's own setpriv. Both streams are passed on as they come.
  */
 #include <fcntl.h>
