@@ -54,7 +54,7 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
  * are not the host's. ERROR_BROKEN: it was said to run, and doesn't. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
 
-/* stop, delete, and a look at what remains: row, processes, directory. What remains of the last two is ended and removed, and told. */
+/* stop, delete, and a look at what remains: row, process, directory. */
 bool machine_end(struct bottle *bottle, struct error *error);
 
 bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
@@ -63,7 +63,7 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
-/* One plain command of the engine about this machine, within its bound; `result` may be NULL. */
+/* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, struct smolvm_result *result,
                      struct error *error);
 
