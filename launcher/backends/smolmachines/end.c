@@ -1,6 +1,7 @@
 /* See machine.h: ending a machine. The engine's "deleted" is not believed: row, processes and directory are looked at, and what
- * remains of the last two is ended, removed and told. A process is the engine's if it has this bottle's directory for its own, which is in its environment, or, where it lets nobody read that, in the path of
- * the configuration that it boots from. No other process is ever killed, whatever pid the engine names. */
+ * remains of the last two is ended, removed and told. A process is the engine's if it has this bottle's directory for its own: that is
+ * in its environment, or, where it lets nobody read that, in the path of the configuration that it boots from. No other process is ever
+ * killed, whatever pid the engine names. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
