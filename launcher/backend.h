@@ -59,10 +59,9 @@ struct bottle; /* owned by the backend */
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
-    char details[256]; /* free text, one line */
-    uint16_t lacks
-        [FINGERPRINT_LACKS]; /* vectors that need what its own kernel doesn't have, as something outside of it shows;
-                                        * ends with 0 */
+    char details[320]; /* free text, one line */
+    /* Vectors that need what its own kernel doesn't have, as something outside of it shows; ends with 0. */
+    uint16_t lacks[FINGERPRINT_LACKS];
 };
 
 /* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */

@@ -1,44 +1,51 @@
-/* See machine.h: making a machine, and ending it. That the engine says "running" proves nothing (1.9.1 said so of machines that could
- * not be reached): a machine is up when a command in it has answered with its kernel and boot id. */
-#include <ftw.h>
-#include <signal.h>
+/* See machine.h: making a machine. That the engine says "running" proves nothing (1.9.1 said so of machines that could not be
+ * reached): a machine is up when a command in it has answered with its kernel and boot id. */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../outer_id.h"
-#include "../../smolvm/state.h"
 #include "../../smolvm/status.h"
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
 #include "machine.h"
 
-#define SECOND        1000000ull
-#define START_SECONDS 180 /* bounds on hangs: a start takes seconds, minutes where everything is emulated */
-#define OTHER_SECONDS 60
-#define GUEST_MEMORY  512 /* MiB */
+#define GUEST_MEMORY   512 /* MiB */
+#define SHORTEST_PAUSE 50  /* milliseconds between two tries, doubled each time */
+#define LONGEST_PAUSE  2000
+#define BOOT_ID        36 /* characters */
 
 extern char **environ;
 
-bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
+struct machine_bounds machine_bounds = { .start = 180000, .other = 60000, .gone = 10000 };
+
+static uint64_t from_now(unsigned milliseconds)
+{
+    return clock_microseconds() + milliseconds * 1000ull;
+}
+
+bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, struct smolvm_result *result,
                      struct error *error)
 {
+    unsigned bound = verb == SMOLVM_START ? machine_bounds.start : machine_bounds.other;
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
     return (arguments != NULL || error_system(error, "can't make a command line")) &&
            smolvm_arguments_plain(arguments, &bottle->version, verb, MACHINE_NAME, error) &&
-           smolvm_run_well(&bottle->engine, arguments->words, clock_microseconds() + seconds * SECOND, result, error);
+           smolvm_run_well(&bottle->engine, arguments->words, from_now(bound), result, error);
 }
 
 bool machine_ask_version(const struct smolvm_engine *engine, struct smolvm_version *version, struct error *error)
 {
     struct smolvm_result result = { 0 };
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
-    bool known =
-        (arguments != NULL || error_system(error, "can't make a command line")) &&
-        smolvm_arguments_version(arguments, error) &&
-        smolvm_run_well(engine, arguments->words, clock_microseconds() + OTHER_SECONDS * SECOND, &result, error) &&
-        smolvm_version_parse(result.output, result.output_size, version, error);
+    bool known = (arguments != NULL || error_system(error, "can't make a command line")) &&
+                 smolvm_arguments_version(arguments, error) &&
+                 smolvm_run_well(engine, arguments->words, from_now(machine_bounds.other), &result, error) &&
+                 smolvm_version_parse(result.output, result.output_size, version, error);
     smolvm_result_free(&result);
     return known;
 }
@@ -46,6 +53,7 @@ bool machine_ask_version(const struct smolvm_engine *engine, struct smolvm_versi
 bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error)
 {
     uid_t outside = 0;
+    bottle->monitor_handle = -1;
     struct smolvm_places places = smolvm_places_here(NULL);
     if (!smolvm_locate(&places, &bottle->location, error))
         return false;
@@ -84,38 +92,39 @@ static bool create(struct bottle *bottle, enum smolvm_policy policy, struct erro
         !smolvm_arguments_create(arguments, &bottle->version, &machine, error))
         return false;
     bottle->created = true;
-    return smolvm_run_well(&bottle->engine, arguments->words, clock_microseconds() + OTHER_SECONDS * SECOND, NULL,
-                           error);
+    return smolvm_run_well(&bottle->engine, arguments->words, from_now(machine_bounds.other), NULL, error);
 }
 
-static bool state_of(const struct bottle *bottle, char path[PATH_MAX], struct smolvm_state *state, struct error *error)
+bool machine_state(const struct bottle *bottle, char path[PATH_MAX], struct smolvm_state *state, struct error *error)
 {
     *state = (struct smolvm_state){ .path = path, .busy_milliseconds = SMOLVM_BUSY_MILLISECONDS };
     return smolvm_state_path(SMOLVM_LINUX, smolvm_environment_value(&bottle->environment, "HOME"),
                              smolvm_environment_value(&bottle->environment, "XDG_DATA_HOME"), path, error);
 }
 
-/* Takes out of the row what a mutant lacks, and compares what it says then with what was asked for: the engine applies the row and not
- * the command line. */
+/* The engine applies the row and not the command line. So the allowed addresses are written into it where the engine lost them, what a
+ * mutant lacks is taken out, and what it says then is compared with what was asked for. A filter of names can't be written in. */
 static bool set_row(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
     char path[PATH_MAX], cidr[64];
+    const char *const wanted[] = { cidr };
     struct smolvm_state state;
     struct smolvm_policy_row row;
-    bool whole = policy != SMOLVM_OPEN;
+    bool written = false, whole = policy != SMOLVM_OPEN, hardened = policy == SMOLVM_HARDENED;
     bool cidrs = whole && (bottle->without >> MACHINE_CIDRS & 1) == 0;
-    bool filter = policy == SMOLVM_HARDENED && (bottle->without >> MACHINE_DNS_FILTER & 1) == 0;
-    if (!state_of(bottle, path, &state, error) || (whole && !smolvm_door_cidr(bottle->door.host, cidr, error)) ||
+    bool filter = hardened && (bottle->without >> MACHINE_DNS_FILTER & 1) == 0;
+    if (!machine_state(bottle, path, &state, error) || (whole && !smolvm_door_cidr(bottle->door.host, cidr, error)) ||
+        (cidrs && !smolvm_state_force_allowlist(&state, MACHINE_NAME, wanted, 1, &written, error)) ||
         (whole && !cidrs && !smolvm_state_drop(&state, MACHINE_NAME, SMOLVM_DROP_CIDRS, error)) ||
-        (policy == SMOLVM_HARDENED && !filter &&
-         !smolvm_state_drop(&state, MACHINE_NAME, SMOLVM_DROP_DNS_FILTER, error)) ||
+        (hardened && !filter && !smolvm_state_drop(&state, MACHINE_NAME, SMOLVM_DROP_DNS_FILTER, error)) ||
         !smolvm_state_read(&state, MACHINE_NAME, &row, error))
         return false;
     bool as_asked = row.limited == cidrs && row.filtered == filter &&
                     (!cidrs || (row.cidr_count == 1 && strcmp(row.cidrs[0], cidr) == 0)) &&
-                    (!filter || (row.host_count == 1 && strcmp(row.hosts[0], bottle->door.host) == 0));
-    snprintf(bottle->policy, sizeof bottle->policy, "cidrs %.40s, names %.40s, dns %.40s, network %.16s",
-             row.limited ? (row.cidr_count > 0 ? row.cidrs[0] : "none") : "any",
+                    (!filter || (row.host_count == 1 && strcmp(row.hosts[0], bottle->door.host) == 0)) &&
+                    (!hardened || strcmp(row.dns, bottle->door.host) == 0);
+    snprintf(bottle->policy, sizeof bottle->policy, "cidrs %.40s%s, names %.40s, dns %.40s, network %.16s",
+             row.limited ? (row.cidr_count > 0 ? row.cidrs[0] : "none") : "any", written ? " (written here)" : "",
              row.filtered ? (row.host_count > 0 ? row.hosts[0] : "none") : "any", row.dns, row.network_backend);
     return as_asked ||
            error_set(error, ERROR_BROKEN, "the engine stored another policy than was asked for: %s", bottle->policy);
@@ -130,83 +139,111 @@ static bool take_line(char **text, char *line, size_t capacity)
     return good;
 }
 
+static bool is_release(const char *text)
+{
+    return *text >= '1' && *text <= '9' &&
+           text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-_~")] == '\0';
+}
+
+static bool is_boot_id(const char *text)
+{
+    return strlen(text) == BOOT_ID && strspn(text, "0123456789abcdef-") == BOOT_ID;
+}
+
 /* The machine's own words on its kernel: as long as nobody else's program runs in it they are the agent's. */
 static bool ask_kernel(struct bottle *bottle, uint64_t deadline, struct error *error)
 {
     char *const command[] = { (char[]){ "/bin/cat" }, (char[]){ "/proc/sys/kernel/osrelease" },
                               (char[]){ "/proc/sys/kernel/random/boot_id" }, NULL };
-    const struct smolvm_exec exec = { .timeout_seconds = OTHER_SECONDS, .command = command };
+    const struct smolvm_exec exec = { .timeout_seconds = (machine_bounds.other + 999) / 1000, .command = command };
     struct smolvm_result result = { 0 };
+    uint64_t bound = from_now(machine_bounds.other);
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
-    bool told = arguments != NULL && smolvm_arguments_exec(arguments, MACHINE_NAME, &exec, error) &&
-                smolvm_run_well(&bottle->engine, arguments->words, deadline, &result, error);
-    char *text = result.output;
-    told = told && take_line(&text, bottle->kernel, sizeof bottle->kernel) &&
-           take_line(&text, bottle->boot_id, sizeof bottle->boot_id);
+    bool told = (arguments != NULL || error_system(error, "can't make a command line")) &&
+                smolvm_arguments_exec(arguments, MACHINE_NAME, &exec, error) &&
+                smolvm_run_well(&bottle->engine, arguments->words, bound < deadline ? bound : deadline, &result, error);
+    if (told) {
+        char *text = result.output;
+        told = (take_line(&text, bottle->kernel, sizeof bottle->kernel) &&
+                take_line(&text, bottle->boot_id, sizeof bottle->boot_id) && is_release(bottle->kernel) &&
+                is_boot_id(bottle->boot_id) && text == result.output + result.output_size) ||
+               error_set(error, ERROR_BROKEN, "what it says of its kernel is no release and boot id");
+    }
     smolvm_result_free(&result);
     return told;
 }
 
-static pid_t ask_pid(const struct bottle *bottle, struct error *error)
+enum vmm { VMM_UNKNOWN, VMM_LIVES, VMM_DEAD };
+
+static bool has_ended(int handle, int milliseconds)
+{
+    struct pollfd ended = { .fd = handle, .events = POLLIN };
+    return poll(&ended, 1, milliseconds) == 1;
+}
+
+/* Takes hold of the VMM that the engine names now; `error` says why it isn't VMM_LIVES. */
+static enum vmm find_vmm(struct bottle *bottle, struct error *error)
 {
     struct smolvm_result result = { 0 };
     struct smolvm_status status = { 0 };
-    bool known = machine_command(bottle, SMOLVM_STATUS, OTHER_SECONDS, &result, error) &&
+    bool known = machine_command(bottle, SMOLVM_STATUS, &result, error) &&
                  smolvm_status_parse(result.output, result.output_size, MACHINE_NAME, &status, error);
     smolvm_result_free(&result);
-    return known ? status.pid : 0;
+    if (!known)
+        return VMM_UNKNOWN;
+    if (status.pid <= 0) {
+        error_set(error, ERROR_BROKEN, "the engine names no VMM of the machine: it is %s", status.word);
+        return status.state == SMOLVM_STATE_CREATED || status.state == SMOLVM_STATE_STOPPED ||
+                       status.state == SMOLVM_STATE_FAILED
+                   ? VMM_DEAD
+                   : VMM_UNKNOWN;
+    }
+    if (status.pid != bottle->monitor) {
+        cleanup_close_fd(&bottle->monitor_handle);
+        bottle->monitor = status.pid;
+        bottle->monitor_handle = (int)syscall(SYS_pidfd_open, status.pid, 0);
+    }
+    if (bottle->monitor_handle >= 0 && !has_ended(bottle->monitor_handle, 0))
+        return VMM_LIVES;
+    error_set(error, ERROR_BROKEN, "the VMM that the engine names, process %d, is dead", (int)bottle->monitor);
+    return VMM_DEAD;
+}
+
+/* Until a command in the machine has answered, for as long as it may. A machine whose VMM is dead will not. */
+static bool wait_for_answer(struct bottle *bottle, struct error *error)
+{
+    uint64_t deadline = from_now(machine_bounds.start);
+    struct error why = { 0 };
+    for (int pause = SHORTEST_PAUSE;; pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE) {
+        struct error now = { 0 };
+        if (ask_kernel(bottle, deadline, &now))
+            return true;
+        /* What the last try says is that it was cut off. */
+        if (why.code == ERROR_NONE || clock_microseconds() < deadline)
+            why = now;
+        enum vmm vmm = find_vmm(bottle, NULL);
+        int left = clock_poll_timeout(deadline);
+        if (vmm == VMM_DEAD || (left > 0 && has_ended(bottle->monitor_handle, pause < left ? pause : left)))
+            return error_set(error, ERROR_BROKEN,
+                             "the engine says that the machine runs, and it has no VMM that lives: %.256s", why.text);
+        if (left == 0)
+            return error_set(error, ERROR_BROKEN,
+                             "the engine says that the machine runs, and it answers nothing: %.256s", why.text);
+    }
+}
+
+/* An engine that runs commands on the host has no machine. */
+static bool has_own_kernel(const struct bottle *bottle, struct error *error)
+{
+    char host[64] = "";
+    return (file_read("/proc/sys/kernel/random/boot_id", host, sizeof host) &&
+            strncmp(host, bottle->boot_id, BOOT_ID) != 0) ||
+           error_set(error, ERROR_BROKEN, "what runs in the machine sees the host's kernel: its boot id is the same");
 }
 
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
-    uint64_t deadline = clock_microseconds() + START_SECONDS * SECOND;
-    if (!create(bottle, policy, error) || !set_row(bottle, policy, error) ||
-        !machine_command(bottle, SMOLVM_START, START_SECONDS, NULL, error))
-        return false;
-    /* Each try takes as long as the engine waits for the machine: nothing to sleep for in between. */
-    while (!ask_kernel(bottle, deadline, error))
-        if (clock_microseconds() >= deadline)
-            return error_set(error, ERROR_BROKEN, "the engine says that the machine runs, and it answers nothing");
-    bottle->monitor = ask_pid(bottle, error);
-    return bottle->monitor > 0;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status, (void)type, (void)walk;
-    return remove(path);
-}
-
-static bool is_gone(pid_t pid)
-{
-    return pid <= 0 || kill(pid, 0) != 0;
-}
-
-bool machine_end(struct bottle *bottle, struct error *error)
-{
-    struct error ignored = { 0 };
-    bool ended = true, row = false;
-    if (bottle->created) {
-        /* Stopping a machine that never started may fail; what counts is what remains. */
-        machine_command(bottle, SMOLVM_STOP, OTHER_SECONDS, NULL, &ignored);
-        ended = machine_command(bottle, SMOLVM_DELETE, OTHER_SECONDS, NULL, error);
-        char path[PATH_MAX];
-        struct smolvm_state state;
-        if (ended && state_of(bottle, path, &state, error) && smolvm_state_has(&state, MACHINE_NAME, &row, error) &&
-            row)
-            ended = error_set(error, ERROR_BROKEN,
-                              "the engine says that it deleted the machine, and its row is still there");
-    }
-    if (bottle->monitor > 0) {
-        uint64_t deadline = clock_microseconds() + 10 * SECOND;
-        process_wait(bottle->monitor, deadline, NULL); /* an orphan of the engine's comes to us where we are PID 1 */
-        if (!is_gone(bottle->monitor)) {
-            kill(bottle->monitor, SIGKILL);
-            process_wait(bottle->monitor, deadline, NULL);
-            ended = error_set(error, ERROR_BROKEN, "the machine's VMM lived on after its machine was deleted");
-        }
-    }
-    if (bottle->directory[0] != '\0' && nftw(bottle->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        ended = ended && error_system(error, "can't remove %s", bottle->directory);
-    return ended;
+    return create(bottle, policy, error) && set_row(bottle, policy, error) &&
+           machine_command(bottle, SMOLVM_START, NULL, error) && wait_for_answer(bottle, error) &&
+           has_own_kernel(bottle, error) && find_vmm(bottle, error) == VMM_LIVES;
 }

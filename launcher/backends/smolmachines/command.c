@@ -11,7 +11,6 @@
 
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
-#include "../../smolvm/kernel_image.h"
 #include "machine.h"
 
 #define COMMAND_WORDS 48
@@ -105,33 +104,5 @@ bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid
     if (stat(path, &status) != 0)
         return error_system(error, "the machine's VMM is gone");
     *uid = status.st_uid;
-    return true;
-}
-
-/* A facility's name in a kernel that has it: what its protocol is registered by. */
-static void note_lacks(const struct bottle *bottle, struct fingerprint *fingerprint)
-{
-    static const struct {
-        uint16_t vector;
-        const char *name;
-    } facilities[] = { { 68, "MPTCP" } };
-    char image[PATH_MAX + 20];
-    size_t count = 0;
-    snprintf(image, sizeof image, "%s/libkrunfw.so.5", bottle->location.libraries);
-    for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
-        if (smolvm_kernel_lacks(image, bottle->kernel, facilities[i].name))
-            fingerprint->lacks[count++] = facilities[i].vector;
-}
-
-bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error)
-{
-    (void)error;
-    memset(fingerprint, 0, sizeof *fingerprint);
-    snprintf(fingerprint->engine, sizeof fingerprint->engine, "smolvm");
-    snprintf(fingerprint->version, sizeof fingerprint->version, "%s", bottle->version.text);
-    snprintf(fingerprint->kernel, sizeof fingerprint->kernel, "%s", bottle->kernel);
-    snprintf(fingerprint->boot_id, sizeof fingerprint->boot_id, "%s", bottle->boot_id);
-    snprintf(fingerprint->details, sizeof fingerprint->details, "VMM pid %d; %s", (int)bottle->monitor, bottle->policy);
-    note_lacks(bottle, fingerprint);
     return true;
 }

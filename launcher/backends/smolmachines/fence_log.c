@@ -6,16 +6,13 @@
 #include "../../support/process.h"
 #include "machine.h"
 
-#define LOG_SECONDS 60
-
 void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG])
 {
     struct smolvm_result result = { 0 };
     struct smolvm_events events;
     struct smolvm_event first;
     text[0] = '\0';
-    if (!smolvm_can(&bottle->version, SMOLVM_EGRESS_EVENTS) ||
-        !machine_command(bottle, SMOLVM_EVENTS, LOG_SECONDS, &result, NULL))
+    if (!smolvm_can(&bottle->version, SMOLVM_EGRESS_EVENTS) || !machine_command(bottle, SMOLVM_EVENTS, &result, NULL))
         return;
     if (!smolvm_events_parse(result.output, result.output_size, &first, 1, &events, NULL))
         snprintf(text, FENCE_LOG, "egress-events: unreadable");

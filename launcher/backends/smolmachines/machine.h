@@ -15,6 +15,7 @@
 #include "../../smolvm/engine.h"
 #include "../../smolvm/environment.h"
 #include "../../smolvm/locate.h"
+#include "../../smolvm/state.h"
 #include "../../smolvm/version.h"
 
 /* Index of each fence in the backend's table. */
@@ -31,17 +32,27 @@ struct bottle {
     struct smolvm_version version;
     struct smolvm_environment environment;
     struct smolvm_engine engine;
-    bool created;  /* there may be a machine to delete */
-    pid_t monitor; /* of the VMM, as the engine tells it; 0: not known */
+    bool created;       /* there may be a machine to delete */
+    pid_t monitor;      /* of the VMM, as the engine tells it; 0: not known */
+    int monitor_handle; /* pidfd of that process; -1: not known */
     char kernel[65], boot_id[40];
     char policy[192]; /* what the engine's row says, for the fingerprint */
 };
+
+/* Bounds on hangs, in milliseconds: the engine is somebody else's program. Tests make them short. */
+struct machine_bounds {
+    unsigned start; /* `start`, and the wait for an answer after it: seconds, minutes where everything is emulated */
+    unsigned other; /* any other command */
+    unsigned gone;  /* what may pass between a machine's deletion and the end of its processes */
+};
+extern struct machine_bounds machine_bounds;
 
 /* Finds the engine and asks for its version: `location`, `version`, `environment` and `engine` of the bottle are then filled.
  * `directory` is made. */
 bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error);
 
-/* create, policy checked in the engine's row, start, and a wait until it answers by a command of ours. */
+/* create, policy checked in the engine's row, start, and a wait until it answers a command of ours with a kernel and a boot id that
+ * are not the host's. ERROR_BROKEN: it was said to run, and doesn't. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
 
 /* Puts the program of `path` (bottle-step) into the machine: before the first machine_exec. */
@@ -84,7 +95,10 @@ bool machine_trial(enum smolvm_policy policy, struct error *error);
 bool machine_may_open(const char *path, struct error *error);
 
 /* One plain command of the engine about this machine; `result` may be NULL. */
-bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
+bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, struct smolvm_result *result,
                      struct error *error);
+
+/* The engine's state database of this bottle. `path` is borrowed by `state`. */
+bool machine_state(const struct bottle *bottle, char path[PATH_MAX], struct smolvm_state *state, struct error *error);
 
 #endif
