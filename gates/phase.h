@@ -34,7 +34,7 @@ struct phase_options {
     bool sweep_whole;          /* as many ports as the plan says; else a few */
     char label[32];            /* what its progress lines begin with */
     const struct fault *fault; /* of the selftest, or NULL */
-    const char *probe_path, *init_path;
+    const char *probe_path, *init_path, *step_path;
 };
 
 struct hit {

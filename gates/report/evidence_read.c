@@ -274,6 +274,12 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_text(reader, found, "kernel", fingerprint->kernel, sizeof fingerprint->kernel);
     json_text(reader, found, "boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     json_text(reader, found, "details", fingerprint->details, sizeof fingerprint->details);
+    size_t count = 0;
+    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS);
+    cJSON_ArrayForEach(each, lacks)
+    {
+        fingerprint->lacks[count++] = read_id(reader, each, "id");
+    }
     const cJSON *microseconds = json_object(reader, object, "microseconds");
     phase->microseconds_total = json_number(reader, microseconds, "total", 0, UINT64_MAX);
     phase->microseconds_boot = json_number(reader, microseconds, "boot", 0, UINT64_MAX);

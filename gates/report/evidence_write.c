@@ -156,6 +156,12 @@ static void add_fingerprint(cJSON *object, const struct fingerprint *fingerprint
     json_add_text(found, "kernel", fingerprint->kernel);
     json_add_text(found, "boot_id", fingerprint->boot_id);
     json_add_text(found, "details", fingerprint->details);
+    cJSON *lacks = cJSON_AddArrayToObject(found, "lacks");
+    for (size_t i = 0; i < FINGERPRINT_LACKS && fingerprint->lacks[i] != 0; i++) {
+        cJSON *lack = cJSON_CreateObject();
+        add_id(lack, "id", fingerprint->lacks[i]);
+        cJSON_AddItemToArray(lacks, lack);
+    }
 }
 
 static void add_world(cJSON *object, const struct phase_result *phase)

@@ -21,6 +21,7 @@
 enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_FENCES };
 
 #define MACHINE_NAME "bottle"
+#define MACHINE_STEP "bottle-step" /* in the guest's /tmp: see step_main.c */
 
 struct bottle {
     uint32_t without;
@@ -43,6 +44,9 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
 /* create, policy checked in the engine's row, start, and a wait until it answers by a command of ours. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
 
+/* Puts the program of `path` (bottle-step) into the machine: before the first machine_exec. */
+bool machine_put_step(struct bottle *bottle, const char *path, struct error *error);
+
 /* stop, delete, and a look at what remains: row, process, directory. */
 bool machine_end(struct bottle *bottle, struct error *error);
 
@@ -51,6 +55,9 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
                   const struct exec_streams *streams, pid_t *pid, struct error *error);
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+/* See structure.c. */
+bool machine_structural(uint16_t vector, const char *address);
 
 /* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,
