@@ -151,22 +151,40 @@ static bool check_site(struct list *list, bool namespaces)
     return whole;
 }
 
-size_t checks_make(const struct backend *backend, struct check checks[CHECKS_MAX])
+/* What the backend itself asks for: its own list, or a try with a bottle. */
+static void check_backend(struct list *list, const struct backend *backend, const char *policy, bool bottles)
+{
+    uint32_t well = 0;
+    if (backend->check_count == 0 && !bottles)
+        add_unknown(list, "bottle", "a try with a bottle of this backend");
+    else if (backend->check_count == 0) {
+        struct error error = { 0 };
+        (void)backend->preflight(policy, &error);
+        add(list, "bottle", "a try with a bottle of this backend", NULL, &error);
+    }
+    for (size_t i = 0; i < backend->check_count; i++) {
+        const struct host_check *check = &backend->checks[i];
+        struct error error = { 0 };
+        if ((check->after & ~well) != 0 || (check->makes_bottle && !bottles)) {
+            add_unknown(list, check->name, check->purpose);
+            continue;
+        }
+        well |= check->look(policy, &error) ? 1u << i : 0;
+        add(list, check->name, check->purpose, NULL, &error);
+    }
+}
+
+size_t checks_make(const struct backend *backend, const char *policy, struct check checks[CHECKS_MAX])
 {
     struct list list = { checks, 0 };
-    struct error descriptors = { 0 }, helpers = { 0 }, bottle = { 0 };
+    struct error descriptors = { 0 }, helpers = { 0 };
     bool ready = preflight_descriptors(&descriptors);
     add(&list, "descriptors", "open files", NULL, &descriptors);
     ready = check_helpers(&helpers) && ready;
     add(&list, "helpers", "bottle-probe, bottle-init and bottle-step", NULL, &helpers);
     bool namespaces = check_namespaces(&list);
     check_site(&list, namespaces);
-    if (namespaces && ready) {
-        (void)backend->preflight(&bottle);
-        add(&list, "bottle", "a try with a bottle of this backend", NULL, &bottle);
-    } else {
-        add_unknown(&list, "bottle", "a try with a bottle of this backend");
-    }
+    check_backend(&list, backend, policy, namespaces && ready);
     for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
         struct error error = { 0 };
         (void)optional[i].look(&error);

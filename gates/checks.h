@@ -26,10 +26,10 @@ struct check {
     char problem[512]; /* what is missing and the remedy; "" where it is ok */
 };
 
-#define CHECKS_MAX 48
+#define CHECKS_MAX 64
 
-/* Looks at everything. Starts processes and a bottle, and leaves nothing. Returns the number of checks. */
-size_t checks_make(const struct backend *backend, struct check checks[CHECKS_MAX]);
+/* Looks at everything, for runs with that policy (NULL: the backend's default). Starts processes and a bottle, and leaves nothing. Returns the number of checks. */
+size_t checks_make(const struct backend *backend, const char *policy, struct check checks[CHECKS_MAX]);
 
 /* True if none is missing or unknown. */
 bool checks_passed(const struct check *checks, size_t count);

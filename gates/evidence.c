@@ -188,9 +188,8 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
 
 static bool kernel_lacks(const struct findings *findings, enum phase_kind phase, const struct run_attempt *attempt)
 {
-    const uint16_t *lacks = findings->phases[phase]->fingerprint.lacks;
-    for (size_t i = 0; i < FINGERPRINT_LACKS; i++)
-        if (lacks[i] == attempt->vector->id)
+    for (const uint16_t *lack = findings->phases[phase]->fingerprint.lacks; *lack != 0; lack++)
+        if (*lack == attempt->vector->id)
             return true;
     return false;
 }

@@ -178,6 +178,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
     const struct phase_options *options = phase->options;
     struct bottle_options bottle = {
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
+        .policy = options->policy,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
         .step_path = options->step_path,
@@ -284,6 +285,8 @@ static bool run_steps(struct phase *phase, struct error *error)
         return false;
     if (peer_is_wanted(phase->options->plan))
         phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
+    if (phase->bottle != NULL && phase->options->backend->fence_log != NULL)
+        phase->options->backend->fence_log(phase->bottle, phase->result->fence_log);
     if (!end_bottles(phase, error) || !nothing_outlived(phase, &before, error))
         return false;
     socket_watch_look(&phase->sockets, &phase->hearing);

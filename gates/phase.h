@@ -27,6 +27,7 @@ struct phase_options {
     enum phase_kind kind;
     const struct run_plan *plan;
     const struct backend *backend;
+    const char *policy;          /* of every bottle that is fenced at all; or NULL */
     uint32_t without;            /* fences left out of the fenced bottle (a mutant); the open one leaves out all */
     bool principals[PRINCIPALS]; /* who tries */
     uint32_t deadline_milliseconds;
@@ -76,7 +77,8 @@ struct phase_result {
     bool broken;
     char broken_text[160]; /* the first thing that broke */
     struct fingerprint fingerprint;
-    uint8_t token[16]; /* the bytes that only this phase's witnesses send */
+    char fence_log[FENCE_LOG]; /* what the engine says that it refused: corroboration, and asked by nobody */
+    uint8_t token[16];         /* the bytes that only this phase's witnesses send */
     uint64_t microseconds_total, microseconds_boot, microseconds_attempts;
 };
 

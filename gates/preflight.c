@@ -21,7 +21,7 @@ bool preflight_descriptors(struct error *error)
     return true;
 }
 
-bool preflight(const struct backend *backend, struct error *error)
+bool preflight(const struct backend *backend, const char *policy, struct error *error)
 {
-    return preflight_descriptors(error) && backend->preflight(error) && site_preflight(error);
+    return preflight_descriptors(error) && backend->preflight(policy, error) && site_preflight(error);
 }

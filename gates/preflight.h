@@ -8,8 +8,8 @@
 #define DESCRIPTORS_NEEDED 128
 #define DESCRIPTORS_WANTED 4096
 
-/* True if it can. Else `error` (ERROR_HOST) names what is missing and the exact command or setting that mends it. */
-bool preflight(const struct backend *backend, struct error *error);
+/* True if it can, with that policy (NULL: the backend's default). Else `error` (ERROR_HOST) names what is missing and the exact command or setting that mends it. */
+bool preflight(const struct backend *backend, const char *policy, struct error *error);
 
 /* Its first part: raises the limit of open files, and says if that is too low all the same. */
 bool preflight_descriptors(struct error *error);

@@ -152,6 +152,7 @@ static bool execute(struct run *run, struct error *error)
     clock_gettime(CLOCK_REALTIME, &run->started);
     struct phase_options common = { .plan = &run->plan,
                                     .backend = run->options.backend,
+                                    .policy = run->options.policy,
                                     .deadline_milliseconds = run->options.deadline_milliseconds,
                                     .ipv6 = ipv6,
                                     .vsock = vsock && plan_has(&run->plan, 106),

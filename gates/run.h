@@ -24,6 +24,7 @@ enum self_proof {
 
 struct run_options {
     const struct backend *backend;
+    const char *policy; /* one of the backend's, or NULL if it has none */
     bool principals[PRINCIPALS];
     uint16_t vectors[VECTORS_ASKED_MAX];
     size_t vector_count;            /* 0: the core profile */

@@ -32,6 +32,14 @@ int backend_find_fence(const struct backend *backend, const char *name)
     return -1;
 }
 
+const char *backend_find_policy(const struct backend *backend, const char *name)
+{
+    for (size_t i = 0; backend->policies != NULL && backend->policies[i] != NULL; i++)
+        if (strcmp(backend->policies[i], name) == 0)
+            return backend->policies[i];
+    return NULL;
+}
+
 uint32_t backend_all_fences(const struct backend *backend)
 {
     return (uint32_t)((1ull << backend->fence_count) - 1);

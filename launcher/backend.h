@@ -43,9 +43,18 @@ struct bottle_options {
     const char *step_path;   /* bottle-step, which starts each command in a machine */
 };
 
+/* One thing that a backend needs of the host, looked at alone. */
+struct host_check {
+    const char *name, *purpose;
+    uint32_t after;    /* bits (1u << index) of the checks before it without which there is nothing to look at */
+    bool makes_bottle; /* takes a while, and what every bottle needs: `preflight` leaves it out */
+    bool (*look)(const char *policy, struct error *error); /* false: ERROR_HOST or ERROR_USAGE, with the remedy */
+};
+
 struct bottle; /* owned by the backend */
 
 #define FINGERPRINT_LACKS 8
+#define FENCE_LOG         200 /* bytes */
 
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
@@ -72,14 +81,28 @@ struct backend {
     /* What the engine itself sends from the host while it makes a bottle, as destinations ("8.8.8.8:53"); ends with NULL. NULL: nothing. It
      * is told of, and is no unexplained traffic. */
     const char *const *own_traffic;
+    const char *const *policies; /* what bottle_options.policy takes, its default first; ends with NULL. NULL: none */
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
     unsigned attempt_milliseconds; /* what all attempts of a session get at least; more where a bottle is slow */
     unsigned drain_milliseconds;   /* how long witnesses go on listening after the bottle is gone */
 
-    /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
-    bool (*preflight)(struct error *error);
+    /* Takes this program as its engine from now on, in this process and its children; ERROR_USAGE if there is none. NULL for a
+     * backend that has no engine. */
+    bool (*name_engine)(const char *path, struct error *error);
+
+    /* Tells whether this host can run it with that policy (NULL: the default); on failure `error` names what is missing and the
+     * remedy. */
+    bool (*preflight)(const char *policy, struct error *error);
+
+    /* The same one by one, for who wants to know all of it, and what takes too long before each run. NULL where preflight makes a
+     * bottle and there is nothing to take apart. */
+    const struct host_check *checks;
+    size_t check_count;
+
+    /* What shuts a vector where this backend leaves it open, or NULL for the general advice; NULL for a backend that has none. */
+    const char *(*remedy)(uint16_t vector);
 
     /* Starts a bottle and returns it, owned by the caller, who ends it with destroy; NULL on failure. */
     struct bottle *(*start)(const struct bottle_options *options, struct error *error);
@@ -108,6 +131,9 @@ struct backend {
 
     bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
+    /* What the engine itself says that it refused, one printable line or "": for the report, and proof of nothing. NULL: it has no such log. */
+    void (*fence_log)(struct bottle *bottle, char text[FENCE_LOG]);
+
     /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). `address` is the place as the plan
      * has it: a literal, a literal prefix with its star, or an @ name. */
     bool (*structural)(uint16_t vector, const char *address);
@@ -125,6 +151,9 @@ const struct backend *backend_at(size_t index);
 
 /* The fence with this name: its index, or -1. */
 int backend_find_fence(const struct backend *backend, const char *name);
+
+/* The backend's own text for this policy, or NULL if it has none of that name. */
+const char *backend_find_policy(const struct backend *backend, const char *name);
 
 /* The bits of all fences of a backend. */
 uint32_t backend_all_fences(const struct backend *backend);

@@ -3,11 +3,34 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-const char *backend_option_default(void)
+bool backend_option_take_name(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->name = argument;
+    return true;
+}
+
+bool backend_option_take_policy(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->policy = argument;
+    return true;
+}
+
+bool backend_option_take_engine(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->engine = argument;
+    return true;
+}
+
+struct backend_choice backend_option_default(void)
 {
     const char *environment = getenv("BOT_BOTTLE_BACKEND");
-    return environment != NULL && environment[0] != '\0' ? environment : "native";
+    return (struct backend_choice){ environment != NULL && environment[0] != '\0' ? environment : "native", NULL,
+                                    NULL };
 }
 
 const char *backend_option_name_at(size_t index)
@@ -16,15 +39,63 @@ const char *backend_option_name_at(size_t index)
     return backend != NULL ? backend->name : NULL;
 }
 
-const struct backend *backend_option_find(const char *name, struct error *error)
+const char *backend_option_policy_at(size_t index)
+{
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        for (size_t j = 0; backend->policies != NULL && backend->policies[j] != NULL; j++)
+            if (index-- == 0)
+                return backend->policies[j];
+    return NULL;
+}
+
+static void add_word(char text[256], const char *word)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, 256 - used, "%s%s", used > 0 ? ", " : "", word);
+}
+
+static const struct backend *find(const char *name, struct error *error)
 {
     char known[256] = "";
-    size_t used = 0;
     const char *other;
     const struct backend *backend = backend_find(name);
-    for (size_t i = 0; (other = backend_option_name_at(i)) != NULL && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", other);
+    for (size_t i = 0; (other = backend_option_name_at(i)) != NULL; i++)
+        add_word(known, other);
     if (backend == NULL)
         error_set(error, ERROR_USAGE, "there is no backend \"%.40s\" in this version; there are: %s", name, known);
     return backend;
+}
+
+static bool resolve_policy(const struct backend *backend, const char *name, const char **policy, struct error *error)
+{
+    char known[256] = "";
+    *policy = NULL;
+    if (backend->policies == NULL)
+        return name == NULL ||
+               error_set(error, ERROR_USAGE, "--policy: backend %s has no policies to choose from", backend->name);
+    *policy = name == NULL ? backend->policies[0] : backend_find_policy(backend, name);
+    for (size_t i = 0; backend->policies[i] != NULL; i++)
+        add_word(known, backend->policies[i]);
+    return *policy != NULL ||
+           error_set(error, ERROR_USAGE, "backend %s has no policy \"%.40s\"; it has: %s", backend->name, name, known);
+}
+
+static bool name_engine(const struct backend *backend, const char *path, struct error *error)
+{
+    if (path == NULL)
+        return true;
+    if (backend->name_engine == NULL)
+        return error_set(error, ERROR_USAGE, "--smolvm: backend %s has no use for it", backend->name);
+    return backend->name_engine(path, error);
+}
+
+const struct backend *backend_option_resolve(const struct backend_choice *choice, const char **policy,
+                                             struct error *error)
+{
+    const struct backend *backend = find(choice->name, error);
+    return backend != NULL && resolve_policy(backend, choice->policy, policy, error) &&
+                   name_engine(backend, choice->engine, error)
+               ? backend
+               : NULL;
 }

@@ -1,17 +1,55 @@
-/* --backend, which several commands take alike: it wins over BOT_BOTTLE_BACKEND, which wins over native. */
+/*
+ * --backend, --policy and --smolvm, which several commands take alike. --backend wins over BOT_BOTTLE_BACKEND, which wins over
+ * native; --smolvm wins over BOTTLE_SMOLVM. What a policy or an engine means is the backend's: one that has none refuses it.
+ */
 #ifndef GATES_COMMANDS_BACKEND_OPTION_H
 #define GATES_COMMANDS_BACKEND_OPTION_H
 
 #include <stddef.h>
 
 #include "../../launcher/backend.h"
+#include "../../launcher/program/program.h"
 
-const char *backend_option_default(void);
+/* As they were given; the settings of a command with these options begin with this. */
+struct backend_choice {
+    const char *name, *policy, *engine; /* policy and engine: NULL if they weren't given */
+};
 
-/* NULL with `error` (ERROR_USAGE), which names those that there are. */
-const struct backend *backend_option_find(const char *name, struct error *error);
+/* native, or what BOT_BOTTLE_BACKEND says. */
+struct backend_choice backend_option_default(void);
 
-/* For completion. */
+/* The backend that was chosen, after all options are known. *policy is one of its own, its default if none was given, NULL if it
+ * has none; the engine is named to it. NULL with `error` (ERROR_USAGE), which names those that there are. */
+const struct backend *backend_option_resolve(const struct backend_choice *choice, const char **policy,
+                                             struct error *error);
+
+bool backend_option_take_name(void *settings, const char *argument, struct error *error);
+bool backend_option_take_policy(void *settings, const char *argument, struct error *error);
+bool backend_option_take_engine(void *settings, const char *argument, struct error *error);
+
+/* For completion: of all backends; a shell doesn't know yet which one will be meant. */
 const char *backend_option_name_at(size_t index);
+const char *backend_option_policy_at(size_t index);
+
+/* Their rows in a table of options. */
+#define BACKEND_OPTION_ROWS                                                                                            \
+    { .name = "backend",                                                                                               \
+      .argument = "NAME",                                                                                              \
+      .help = "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",                                      \
+      .take = backend_option_take_name,                                                                                \
+      .word_at = backend_option_name_at },                                                                             \
+        { .name = "policy",                                                                                            \
+          .argument = "NAME",                                                                                          \
+          .help =                                                                                                      \
+              "how tight a machine of smolvm is made: hardened (default: the door alone), or cidr (as --allow-cidr "   \
+              "makes it: DNS gets out)",                                                                               \
+          .take = backend_option_take_policy,                                                                          \
+          .word_at = backend_option_policy_at },                                                                       \
+    {                                                                                                                  \
+        .name = "smolvm", .argument = "PATH",                                                                          \
+        .help = "the program smolvm (default: $BOTTLE_SMOLVM, or smolvm or smol-vmm on PATH)",                         \
+        .take = backend_option_take_engine, .kind = WORD_FILE                                                          \
+    }
+#define BACKEND_OPTIONS 3
 
 #endif

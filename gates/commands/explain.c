@@ -107,6 +107,15 @@ static void print_targets(const struct vector *vector, enum mechanism mechanism)
     }
 }
 
+/* With which engine it is shut how, where that is more than the general advice. */
+static void print_remedies(const struct vector *vector)
+{
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        if (backend->remedy != NULL && backend->remedy(vector->id) != NULL)
+            printf("  backend %s: %s\n", backend->name, backend->remedy(vector->id));
+}
+
 static void print_for_people(const struct vector *vector)
 {
     char id[8];
@@ -128,10 +137,10 @@ static void print_for_people(const struct vector *vector)
     printf("\nWhat stops it\n");
     if (each_fence(vector, print_fence, NULL) == 0)
         printf("  no fence of a backend of this version\n");
-    printf(
-        "\nHow to shut it\n  %s\n\nSee for yourself\n  bottle-gate run -v --vector=%s\n      this way out alone, with "
-        "all its evidence\n",
-        vector->remedy, id);
+    printf("\nHow to shut it\n  %s\n", vector->remedy);
+    print_remedies(vector);
+    printf("\nSee for yourself\n  bottle-gate run -v --vector=%s\n      this way out alone, with all its evidence\n",
+           id);
     each_fence(vector, print_mutant, id);
 }
 
@@ -170,6 +179,15 @@ static void add_witnesses(cJSON *object, const char *name, unsigned kinds)
     }
 }
 
+static void add_remedies(cJSON *object, const struct vector *vector)
+{
+    const struct backend *backend;
+    cJSON *remedies = cJSON_AddObjectToObject(object, "backend_remedies");
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        if (backend->remedy != NULL && backend->remedy(vector->id) != NULL)
+            cJSON_AddStringToObject(remedies, backend->name, backend->remedy(vector->id));
+}
+
 static cJSON *explanation_of(const struct vector *vector)
 {
     char id[8], text[160];
@@ -198,6 +216,7 @@ static cJSON *explanation_of(const struct vector *vector)
             cJSON_AddItemToArray(needs, cJSON_CreateString(vector_need_words((enum vector_need)need)));
     each_fence(vector, add_fence, cJSON_AddArrayToObject(object, "fences"));
     cJSON_AddStringToObject(object, "remedy", vector->remedy);
+    add_remedies(object, vector);
     snprintf(text, sizeof text, "bottle-gate run -v --vector=%s", id);
     cJSON_AddStringToObject(object, "try", text);
     cJSON_AddArrayToObject(object, "mutants");

@@ -24,6 +24,7 @@ const struct text_row gate_verdict_statuses[] = {
 
 const struct text_row gate_environment[] = {
     { "BOT_BOTTLE_BACKEND", "the backend where --backend names none" },
+    { "BOTTLE_SMOLVM", "the program smolvm where --smolvm names none" },
     { "BOTTLE_LIBEXEC", "the directory of bottle-probe and bottle-init, if they are not where they were installed" },
     { "NO_COLOR", "if it is set, no colours on a terminal" },
     { "XDG_RUNTIME_DIR", "where --keep keeps evidence" },

@@ -12,16 +12,9 @@
 #include "command.h"
 
 struct settings {
-    const char *backend;
+    struct backend_choice choice;
     bool json;
 };
-
-static bool take_backend(void *settings, const char *argument, struct error *error)
-{
-    (void)error;
-    ((struct settings *)settings)->backend = argument;
-    return true;
-}
 
 static bool take_json(void *settings, const char *argument, struct error *error)
 {
@@ -31,18 +24,16 @@ static bool take_json(void *settings, const char *argument, struct error *error)
 }
 
 static const struct command_option options[] = {
-    { .name = "backend",
-      .argument = "NAME",
-      .help = "what would start the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
-      .take = take_backend,
-      .word_at = backend_option_name_at },
+    BACKEND_OPTION_ROWS,
     { .name = "json", .help = "the same for a program", .take = take_json },
 };
 
-static void print_for_people(const struct backend *backend, const struct check *checks, size_t count)
+static void print_for_people(const struct backend *backend, const char *policy, const struct check *checks,
+                             size_t count)
 {
     unsigned counts[CHECK_STATES] = { 0 };
-    printf("bottle-gate %s  preflight  backend %s\n\n", BOTTLE_VERSION, backend->name);
+    printf("bottle-gate %s  preflight  backend %s%s%s\n\n", BOTTLE_VERSION, backend->name,
+           policy != NULL ? "  policy " : "", policy != NULL ? policy : "");
     for (size_t i = 0; i < count; i++) {
         const struct check *check = &checks[i];
         counts[check->state]++;
@@ -61,11 +52,15 @@ static void print_for_people(const struct backend *backend, const struct check *
         printf("\nUSABLE\n");
 }
 
-static bool print_json(const struct backend *backend, const struct check *checks, size_t count)
+static bool print_json(const struct backend *backend, const char *policy, const struct check *checks, size_t count)
 {
     cJSON *report = cJSON_CreateObject();
     cJSON_AddStringToObject(report, "schema", "bottle-gate/preflight/1");
     cJSON_AddStringToObject(report, "backend", backend->name);
+    if (policy != NULL)
+        cJSON_AddStringToObject(report, "policy", policy);
+    else
+        cJSON_AddNullToObject(report, "policy");
     cJSON_AddBoolToObject(report, "usable", checks_passed(checks, count));
     cJSON *list = cJSON_AddArrayToObject(report, "checks");
     for (size_t i = 0; i < count; i++) {
@@ -92,22 +87,23 @@ static bool print_json(const struct backend *backend, const struct check *checks
 static int preflight_command(int argc, char **argv, struct error *error)
 {
     static struct check checks[CHECKS_MAX];
-    struct settings settings = { .backend = backend_option_default() };
+    struct settings settings = { .choice = backend_option_default() };
+    const char *policy;
     bool helped;
     if (!command_parse(&command_preflight, argc, argv, &settings, &helped, error))
         return -1;
     if (helped)
         return EXIT_PASS;
-    const struct backend *backend = backend_option_find(settings.backend, error);
+    const struct backend *backend = backend_option_resolve(&settings.choice, &policy, error);
     if (backend == NULL)
         return -1;
-    size_t count = checks_make(backend, checks);
-    if (settings.json && !print_json(backend, checks, count)) {
+    size_t count = checks_make(backend, policy, checks);
+    if (settings.json && !print_json(backend, policy, checks, count)) {
         error_set(error, ERROR_SYSTEM, "out of memory for the list");
         return -1;
     }
     if (!settings.json)
-        print_for_people(backend, checks, count);
+        print_for_people(backend, policy, checks, count);
     return checks_passed(checks, count) ? EXIT_PASS : EXIT_USAGE;
 }
 
@@ -120,6 +116,8 @@ static const struct text_row statuses[] = {
 
 static const struct text_row environment[] = {
     { "BOT_BOTTLE_BACKEND", "the backend where --backend names none" },
+    { "BOTTLE_SMOLVM", "the program smolvm where --smolvm names none" },
+    { "XDG_CACHE_HOME", "where it is remembered that KVM works, until this host boots again" },
     { "BOTTLE_LIBEXEC", "the directory of bottle-probe and bottle-init, if they are not where they were installed" },
     { NULL, NULL },
 };
@@ -131,7 +129,9 @@ const struct command command_preflight = {
     .description =
         "Looks at everything that a run needs of this host, and at what it can do without, and shows a line for each: "
         "ok; MISSING, with the exact remedy; less, with what is then not proved; unknown, where something else must be "
-        "mended first. It changes nothing.",
+        "mended first. It changes nothing; that a machine has booted here is remembered, and not tried again before "
+        "the host "
+        "boots.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .statuses = statuses,

@@ -90,7 +90,7 @@ static int execute(struct run_settings *settings)
     struct report_directory directory;
     if (settings->report != NULL && !report_directory_check(settings->report, &directory, &error))
         return command_fail(&error);
-    if (!preflight(settings->options.backend, &error))
+    if (!preflight(settings->options.backend, settings->options.policy, &error))
         return interrupted_by != 0 ? die_of_signal(interrupted_by) : command_fail(&error);
     bool progress = isatty(STDERR_FILENO) && !settings->quiet;
     if (progress)

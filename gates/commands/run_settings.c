@@ -4,15 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend_option.h"
 #include "vector_option.h"
-
-static bool take_backend(void *settings, const char *argument, struct error *error)
-{
-    (void)error;
-    ((struct run_settings *)settings)->backend_name = argument;
-    return true;
-}
 
 static bool take_site(void *settings, const char *argument, struct error *error)
 {
@@ -182,11 +174,7 @@ static const char *format_at(size_t index)
 }
 
 const struct command_option run_option_table[RUN_OPTIONS] = {
-    { .name = "backend",
-      .argument = "NAME",
-      .help = "what starts the bottle (default: $BOT_BOTTLE_BACKEND, or native)",
-      .take = take_backend,
-      .word_at = backend_option_name_at },
+    BACKEND_OPTION_ROWS,
     { .name = "site",
       .argument = "KIND",
       .help = "the network world around the bottle: sealed (default)",
@@ -245,7 +233,7 @@ void run_settings_defaults(struct run_settings *settings)
                      .deadline_milliseconds = 2000,
                      .self_proof = SELF_PROOF_OPEN,
                      .mutant = -1 },
-        .backend_name = backend_option_default(),
+        .choice = backend_option_default(),
         .format = report_find("pretty"),
     };
 }
@@ -260,7 +248,7 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
 {
     char known[256];
     struct run_options *options = &settings->options;
-    options->backend = backend_option_find(settings->backend_name, error);
+    options->backend = backend_option_resolve(&settings->choice, &options->policy, error);
     if (options->backend == NULL)
         return false;
     if (settings->mutant_name != NULL) {

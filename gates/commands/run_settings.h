@@ -4,18 +4,20 @@
 
 #include "../report/report.h"
 #include "../run.h"
+#include "backend_option.h"
 #include "command.h"
 
 struct run_settings {
+    struct backend_choice
+        choice; /* this and mutant_name are resolved when all options are known, whatever their order */
     struct run_options options;
-    const char *backend_name,
-        *mutant_name; /* resolved after all options are known: --backend may come after --mutant */
+    const char *mutant_name;
     const struct report_format *format;
     const char *report; /* the directory of --report, or NULL */
     bool keep, verbose, quiet;
 };
 
-#define RUN_OPTIONS 13
+#define RUN_OPTIONS (BACKEND_OPTIONS + 12)
 extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */

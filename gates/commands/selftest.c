@@ -184,7 +184,7 @@ static int selftest_command(int argc, char **argv, struct error *error)
         error_set(error, ERROR_USAGE, "--markdown goes with --list");
         return -1;
     }
-    return preflight(&native_backend, error) ? make_faults(&settings, error) : -1;
+    return preflight(&native_backend, NULL, error) ? make_faults(&settings, error) : -1;
 }
 
 static const struct text_row statuses[] = {

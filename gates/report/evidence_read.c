@@ -58,6 +58,19 @@ static bool is_null(const cJSON *object, const char *name)
     return cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+/* A backend without policies may have none in its evidence; one that has some must say which it was. */
+static void read_policy(struct json_reader *reader, const cJSON *object, struct run_options *options)
+{
+    char name[64];
+    bool there = cJSON_GetObjectItemCaseSensitive(object, "policy") != NULL && !is_null(object, "policy");
+    if (!there && options->backend->policies == NULL)
+        return;
+    json_text(reader, object, "policy", name, sizeof name);
+    options->policy = backend_find_policy(options->backend, name);
+    if (options->policy == NULL)
+        json_refuse(reader, "policy", "is none that this backend has");
+}
+
 static void read_options(struct json_reader *reader, const cJSON *object, struct run_options *options)
 {
     char name[64] = "";
@@ -68,6 +81,7 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
         json_refuse(reader, "backend", "is none that this build has");
         return;
     }
+    read_policy(reader, object, options);
     read_principals(reader, object, options);
     read_asked(reader, object, options);
     options->self_proof =
@@ -263,6 +277,7 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_hex(reader, object, "token", phase->token, sizeof phase->token);
     phase->sweep_ports = (uint16_t)json_number(reader, object, "sweep_ports", 0, UINT16_MAX);
     json_text(reader, object, "no_sockets", phase->no_sockets, sizeof phase->no_sockets);
+    json_text(reader, object, "fence_log", phase->fence_log, sizeof phase->fence_log);
     const cJSON *uids = json_object_or_null(reader, object, "host_uids");
     phase->host_uids_known = uids != NULL;
     for (int p = 0; p < PRINCIPALS && uids != NULL; p++)
@@ -275,7 +290,7 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_text(reader, found, "boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     json_text(reader, found, "details", fingerprint->details, sizeof fingerprint->details);
     size_t count = 0;
-    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS);
+    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS - 1);
     cJSON_ArrayForEach(each, lacks)
     {
         fingerprint->lacks[count++] = read_id(reader, each, "id");

@@ -28,6 +28,7 @@ static cJSON *options_of(const struct run *run)
     const struct run_options *options = &run->options;
     cJSON *object = cJSON_CreateObject();
     json_add_text(object, "backend", options->backend->name);
+    json_add_text_or_null(object, "policy", options->policy);
     cJSON *principals = cJSON_AddArrayToObject(object, "principals");
     for (int p = 0; p < PRINCIPALS; p++)
         if (options->principals[p])
@@ -157,7 +158,7 @@ static void add_fingerprint(cJSON *object, const struct fingerprint *fingerprint
     json_add_text(found, "boot_id", fingerprint->boot_id);
     json_add_text(found, "details", fingerprint->details);
     cJSON *lacks = cJSON_AddArrayToObject(found, "lacks");
-    for (size_t i = 0; i < FINGERPRINT_LACKS && fingerprint->lacks[i] != 0; i++) {
+    for (size_t i = 0; fingerprint->lacks[i] != 0; i++) {
         cJSON *lack = cJSON_CreateObject();
         add_id(lack, "id", fingerprint->lacks[i]);
         cJSON_AddItemToArray(lacks, lack);
@@ -171,6 +172,7 @@ static void add_world(cJSON *object, const struct phase_result *phase)
     json_add_text(object, "token", token);
     add_number(object, "sweep_ports", phase->sweep_ports);
     json_add_text(object, "no_sockets", phase->no_sockets);
+    json_add_text(object, "fence_log", phase->fence_log);
     cJSON *uids = phase->host_uids_known ? cJSON_AddObjectToObject(object, "host_uids") : NULL;
     if (uids == NULL)
         cJSON_AddNullToObject(object, "host_uids");

@@ -59,7 +59,7 @@ static cJSON *attempt_of(const struct run *run, const struct run_attempt_result 
     json_add_text(object, "verdict", verdict_name(attempt->judgement.verdict));
     json_add_text_or_null(object, "how", how_name(attempt->judgement.how));
     json_add_text(object, "reason", judge_reason_text(attempt->judgement.reason));
-    json_add_text(object, "remedy", vector->remedy);
+    json_add_text(object, "remedy", report_remedy(run, attempt));
     const struct record_did *did = report_record(run, attempt);
     if (did == NULL) {
         cJSON_AddNullToObject(object, "probe");
@@ -91,10 +91,12 @@ static void add_backend(cJSON *report, const struct run *run)
     json_add_text(backend, "name", run->options.backend->name);
     json_add_text(backend, "engine", fingerprint->engine);
     json_add_text(backend, "version", fingerprint->version);
+    json_add_text_or_null(backend, "policy", run->options.policy);
     cJSON *details = cJSON_AddObjectToObject(backend, "details");
     json_add_text(details, "kernel", fingerprint->kernel);
     json_add_text(details, "boot_id", fingerprint->boot_id);
     json_add_text(details, "fingerprint", fingerprint->details);
+    json_add_text(details, "fence_log", run->phases[PHASE_FENCED].fence_log);
     cJSON_AddNumberToObject(details, "drain_milliseconds", run->options.backend->drain_milliseconds);
 }
 

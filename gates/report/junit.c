@@ -58,7 +58,7 @@ static void print_outcome(const struct run *run, const struct run_attempt_result
     fputc('\n', stream);
     report_each_hit(run, PHASE_FENCED, attempt, print_hit, stream);
     fputs("remedy: ", stream);
-    escape_xml(vector->remedy, stream);
+    escape_xml(report_remedy(run, attempt), stream);
     fprintf(stream, "</%s>\n    </testcase>\n", element);
 }
 

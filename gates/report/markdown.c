@@ -47,7 +47,7 @@ static void print_attempt(const struct run *run, const struct run_attempt_result
     put_cell(principal_name(attempt->principal), stream);
     put_cell(judge_reason_text(attempt->judgement.reason), stream);
     put_cell(heard, stream);
-    put_cell(attempt->judgement.verdict == VERDICT_ESCAPED ? vector->remedy : "", stream);
+    put_cell(attempt->judgement.verdict == VERDICT_ESCAPED ? report_remedy(run, attempt) : "", stream);
     fputc('\n', stream);
 }
 
@@ -97,9 +97,9 @@ static void print_not_proved(const struct run *run, FILE *stream)
 bool report_markdown(const struct run *run, const struct report_style *style, FILE *stream)
 {
     (void)style;
-    const char *mutant = report_mutant(run);
-    fprintf(stream, "## bottle-gate: %s\n\nbackend %s%s%s, ", run_verdict_name(run->verdict),
-            run->options.backend->name, mutant != NULL ? " without fence " : "", mutant != NULL ? mutant : "");
+    fprintf(stream, "## bottle-gate: %s\n\nbackend ", run_verdict_name(run->verdict));
+    report_print_backend(run, ", ", stream);
+    fputs(", ", stream);
     report_print_counts(run, stream);
     fputs("\n\n", stream);
     if (run->reason[0] != '\0') {

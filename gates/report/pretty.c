@@ -54,6 +54,11 @@ static void print_table(const struct run *run, const struct report_style *style,
         lacking += run->attempts[i].judgement.how == HOW_UNSUPPORTED;
     if (lacking > 0)
         fprintf(stream, "  %u of the blocked are so only because the kernel lacks what they need\n", lacking);
+    if (run->phases[PHASE_FENCED].fence_log[0] != '\0') {
+        fputs("  the engine's own log, which proves nothing: ", stream);
+        print_safely(run->phases[PHASE_FENCED].fence_log, stream);
+        fputc('\n', stream);
+    }
     fputc('\n', stream);
 }
 
@@ -162,7 +167,8 @@ static void print_entry(const struct run *run, const struct report_style *style,
         fprintf(stream, "             and %u more (-v shows all)\n", left_out);
     fprintf(stream, "             reason: %s\n", judge_reason_text(head->judgement.reason));
     if (head->judgement.verdict == VERDICT_ESCAPED)
-        fprintf(stream, "             remedy: %s\n             more: bottle-gate explain %s\n", vector->remedy, id);
+        fprintf(stream, "             remedy: %s\n             more: bottle-gate explain %s\n",
+                report_remedy(run, head), id);
     fputc('\n', stream);
 }
 
@@ -289,10 +295,10 @@ bool report_pretty(const struct run *run, const struct report_style *style, FILE
 {
     const struct run_options *options = &run->options;
     if (!style->quiet) {
-        fprintf(stream, "bottle-gate %s  backend %s%s%s  site sealed  principals%s%s\n", BOTTLE_VERSION,
-                options->backend->name, options->mutant >= 0 ? " without fence " : "",
-                options->mutant >= 0 ? options->backend->fences[options->mutant].name : "",
-                options->principals[PRINCIPAL_USER] ? " user" : "", options->principals[PRINCIPAL_ROOT] ? " root" : "");
+        fprintf(stream, "bottle-gate %s  backend ", BOTTLE_VERSION);
+        report_print_backend(run, "  ", stream);
+        fprintf(stream, "  site sealed  principals%s%s\n", options->principals[PRINCIPAL_USER] ? " user" : "",
+                options->principals[PRINCIPAL_ROOT] ? " root" : "");
         print_host_uids(run, stream);
         print_table(run, style, stream);
         print_entries(run, style, stream);

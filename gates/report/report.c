@@ -65,6 +65,24 @@ const char *report_mutant(const struct run *run)
     return run->options.mutant >= 0 ? run->options.backend->fences[run->options.mutant].name : NULL;
 }
 
+const char *report_remedy(const struct run *run, const struct run_attempt_result *attempt)
+{
+    const struct vector *vector = run->plan.attempts[attempt->seq - 1].vector;
+    const struct backend *backend = run->options.backend;
+    const char *own = backend->remedy != NULL ? backend->remedy(vector->id) : NULL;
+    return own != NULL ? own : vector->remedy;
+}
+
+void report_print_backend(const struct run *run, const char *between, FILE *stream)
+{
+    const char *mutant = report_mutant(run);
+    fputs(run->options.backend->name, stream);
+    if (run->options.policy != NULL)
+        fprintf(stream, "%spolicy %s", between, run->options.policy);
+    if (mutant != NULL)
+        fprintf(stream, " without fence %s", mutant);
+}
+
 void report_each_hit(const struct run *run, enum phase_kind phase, const struct run_attempt_result *attempt,
                      void (*each)(const struct hit *hit, void *context), void *context)
 {

@@ -51,6 +51,12 @@ bool report_count_family(const struct run *run, enum vector_family family, unsig
 /* The name of the fence that was left out, or NULL. */
 const char *report_mutant(const struct run *run);
 
+/* What shuts the way of this attempt: the backend's own advice, or the general one. */
+const char *report_remedy(const struct run *run, const struct run_attempt_result *attempt);
+
+/* "smolmachines policy cidr without fence floor": what was tried. */
+void report_print_backend(const struct run *run, const char *between, FILE *stream);
+
 /* The hits of an attempt in one phase: calls `each` for every one. */
 void report_each_hit(const struct run *run, enum phase_kind phase, const struct run_attempt_result *attempt,
                      void (*each)(const struct hit *hit, void *context), void *context);

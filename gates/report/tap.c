@@ -39,7 +39,7 @@ static void print_evidence(const struct run *run, const struct run_attempt_resul
     print_field("  ", "verdict", verdict_name(attempt->judgement.verdict), stream);
     print_field("  ", "reason", judge_reason_text(attempt->judgement.reason), stream);
     print_field("  ", "title", vector->title, stream);
-    print_field("  ", "remedy", vector->remedy, stream);
+    print_field("  ", "remedy", report_remedy(run, attempt), stream);
     print_field("  ", "stage", did != NULL ? stage_name(did->stage) : "no record", stream);
     print_field("  ", "errno", did != NULL ? did->error : "", stream);
     report_each_hit(run, PHASE_FENCED, attempt, note_hit, &heard);
@@ -90,11 +90,10 @@ bool report_tap(const struct run *run, const struct report_style *style, FILE *s
 {
     (void)style;
     size_t number = 0;
-    const char *mutant = report_mutant(run);
     fprintf(stream, "TAP version 14\n1..%zu\n", run->attempt_count + run->pair_count + 1);
-    fprintf(stream, "# bottle-gate %s, backend %s%s%s, site sealed, run %s\n", BOTTLE_VERSION,
-            run->options.backend->name, mutant != NULL ? " without fence " : "", mutant != NULL ? mutant : "",
-            run->plan.run);
+    fprintf(stream, "# bottle-gate %s, backend ", BOTTLE_VERSION);
+    report_print_backend(run, ", ", stream);
+    fprintf(stream, ", site sealed, run %s\n", run->plan.run);
     while (number < run->attempt_count)
         print_attempt(run, number++, stream);
     for (size_t i = 0; i < run->pair_count; i++)

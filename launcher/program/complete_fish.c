@@ -27,7 +27,10 @@ static void write_option(const struct program *program, const struct command *co
     fprintf(stream, " -l %s -d '", option->name);
     words_write_quoted(option->help, quote, special, stream);
     fputc('\'', stream);
-    if (option->argument != NULL) {
+    if (option->kind == WORD_FILE || option->kind == WORD_PROGRAM) {
+        fputs(" -r", stream); /* -x would take files away again */
+        write_kind(option->kind, function, stream);
+    } else if (option->argument != NULL) {
         fputs(option->list ? " -x -a '(__fish_append , " : " -x -a '", stream);
         words_write_option(option, " ", stream);
         fputs(option->list ? ")'" : "'", stream);

@@ -86,6 +86,8 @@ static bool check_directory(const char *directory, struct error *error)
 static bool add_rootfs(struct smolvm_environment *environment, const struct smolvm_setting *setting,
                        const struct smolvm_version *version, struct error *error)
 {
+    if (setting->rootfs == NULL && setting->location->rootfs[0] == '\0')
+        return true;
     bool tar = setting->rootfs == NULL && setting->location->rootfs_is_tar;
     if (tar && !smolvm_can(version, SMOLVM_ROOTFS_TAR))
         return smolvm_version_lacks(version, SMOLVM_ROOTFS_TAR, error);
@@ -113,8 +115,9 @@ bool smolvm_environment_fill(struct smolvm_environment *environment, const struc
         snprintf(below, sizeof below, "/%s", directories[i].directory);
         well = add(environment, directories[i].variable, setting->directory, below, error);
     }
-    well = well && add(environment, "SMOLVM_LIB_DIR", setting->location->libraries, "", error) &&
-           add_rootfs(environment, setting, version, error);
+    if (well && setting->location->libraries[0] != '\0') /* else a wrapper sets it */
+        well = add(environment, "SMOLVM_LIB_DIR", setting->location->libraries, "", error);
+    well = well && add_rootfs(environment, setting, version, error);
     for (size_t i = 0; well && setting->floors_off && i < sizeof floors_off / sizeof *floors_off; i++)
         well = add(environment, floors_off[i][0], floors_off[i][1], "", error);
     if (well && setting->keep_uid)

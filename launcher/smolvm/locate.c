@@ -6,11 +6,15 @@
 #include "locate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "../support/cleanup.h"
+#include "../support/process.h"
 
 #define SYSTEM_PATH "/usr/local/sbin:/usr/sbin:/sbin:/run/current-system/sw/bin"
 #define REMEDY                                                                                                         \
@@ -23,9 +27,20 @@ static bool is_set(const char *text)
     return text != NULL && *text != '\0';
 }
 
+/* What --smolvm named. Of the whole process: what is started for a run is forked, and looks there too. */
+static char named_program[PATH_MAX];
+
+bool smolvm_name_program(const char *path, struct error *error)
+{
+    if (realpath(path, named_program) != NULL)
+        return true;
+    named_program[0] = '\0';
+    return error_set(error, ERROR_USAGE, "can't find smolvm at \"%.200s\" (--smolvm): %s", path, strerror(errno));
+}
+
 struct smolvm_places smolvm_places_here(const char *named)
 {
-    return (struct smolvm_places){ .named = named,
+    return (struct smolvm_places){ .named = is_set(named) ? named : named_program,
                                    .variable = getenv("BOTTLE_SMOLVM"),
                                    .path = getenv("PATH"),
                                    .system_path = SYSTEM_PATH,
@@ -104,6 +119,14 @@ bool smolvm_locate_program(const struct smolvm_places *places, struct smolvm_loc
     return realpath(found, location->program) != NULL || error_system(error, "can't resolve %.200s", found);
 }
 
+/* A script that starts the engine, and not the engine. */
+static bool is_wrapper(const char *program)
+{
+    char start[2];
+    cleanup_close int file = open(program, O_RDONLY | O_CLOEXEC);
+    return file >= 0 && read_all(file, start, sizeof start) == sizeof start && memcmp(start, "#!", sizeof start) == 0;
+}
+
 static bool has_libraries(const char *directory)
 {
     char path[PATH_MAX];
@@ -138,6 +161,10 @@ bool smolvm_locate_libraries(const struct smolvm_places *places, struct smolvm_l
         if (join(found, location->program, directory_length(location), "", beside[i]) && has_libraries(found) &&
             realpath(found, location->libraries) != NULL)
             return true;
+    location->libraries[0] = '\0';
+    location->wrapper = is_wrapper(location->program);
+    if (location->wrapper)
+        return true;
     return error_set(error, ERROR_HOST,
                      "libkrun.so and libkrunfw.so.5 are not in %.*s or the lib beside it: unpack the whole wheel or "
                      "release, or name "
@@ -184,6 +211,11 @@ bool smolvm_locate_rootfs(const struct smolvm_places *places, struct smolvm_loca
     for (size_t i = 0; i < sizeof tars / sizeof *tars; i++)
         if (join(found, location->program, length, "", tars[i]) && take_tar(found, location))
             return true;
+    if (location->wrapper) { /* what is in the user's data directory may be of another version */
+        location->rootfs[0] = '\0';
+        location->rootfs_is_tar = location->rootfs_is_zstd = false;
+        return true;
+    }
     bool named = is_set(places->data_home) && *places->data_home == '/';
     const char *base = named ? places->data_home : is_set(places->home) ? places->home : "";
     if (*base == '/' && join(found, base, strlen(base), named ? "/smolvm" : "/.local/share/smolvm", "agent-rootfs") &&

@@ -26,14 +26,19 @@ struct smolvm_places {
     const char *home, *data_home; /* HOME, XDG_DATA_HOME */
 };
 
-/* The places of this process's environment, with `named` from the command line (may be NULL). */
+/* Takes that program from now on, in this process and its children, whatever the environment says: --smolvm. ERROR_USAGE if
+ * there is nothing at that path; whether it can be run is told by smolvm_locate_program. */
+bool smolvm_name_program(const char *path, struct error *error);
+
+/* The places of this process's environment. `named`: NULL for what smolvm_name_program was given, if it was. */
 struct smolvm_places smolvm_places_here(const char *named);
 
 struct smolvm_location {
     char program[PATH_MAX];   /* links resolved */
-    char libraries[PATH_MAX]; /* the directory of libkrun.so and libkrunfw.so.5 */
-    char rootfs[PATH_MAX];    /* a directory, or a tar */
+    char libraries[PATH_MAX]; /* the directory of libkrun.so and libkrunfw.so.5; "" if `wrapper` */
+    char rootfs[PATH_MAX];    /* a directory, or a tar; may be "" if `wrapper` */
     bool rootfs_is_tar, rootfs_is_zstd;
+    bool wrapper; /* the program is a script, with nothing beside it, which sets the engine's own variables */
 };
 
 /* The parts, in the order in which they depend on each other; each needs the ones before. False: `error`

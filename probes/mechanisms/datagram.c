@@ -1,6 +1,7 @@
 /*
- * See datagram.h. One lost datagram must not look like a fence, so each goes `repeats` times, at 0, 40, 120,
- * 240 ... milliseconds, driven by the loop's timer. An error of one of them (a refusal that came back, a full
+ * See datagram.h. One lost datagram must not look like a fence, so each goes `repeats` times, at 0, 1, 3, 6 ... fiftieths of the
+ * plan's time (0, 40, 120, 240 milliseconds of two seconds), driven by the loop's timer: where a plan has more time, because what
+ * is tried is slow, a burst that it lost must not be all that it got. An error of one of them (a refusal that came back, a full
  * buffer) is kept and told, but the others still go: engines answer for destinations that they deny, and deny
  * some of several packets.
  */
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SPACING        40000u /* microseconds between the first two; it grows by itself each time */
+#define SPACINGS       50     /* in the plan's time, the least being that of two seconds */
+#define LEAST_SPACING  40000u /* microseconds between the first two; it grows by itself each time */
 #define LAST_PATIENCE  50000u /* for the answer to the last one where an earlier one was answered */
 #define OWN_PORT_TRIES 4
 #define AT_ONCE        16
@@ -39,6 +41,12 @@ static ssize_t send_once(struct attempt *attempt)
                   attempt->target_size);
 }
 
+static uint64_t spacing(const struct attempt *attempt)
+{
+    uint64_t part = (attempt->deadline - attempt->started) / SPACINGS;
+    return part > LEAST_SPACING ? part : LEAST_SPACING;
+}
+
 static void send_next(struct attempt *attempt, uint64_t now)
 {
     ssize_t sent = send_once(attempt);
@@ -55,7 +63,7 @@ static void send_next(struct attempt *attempt, uint64_t now)
 
     attempt->sends++;
     if (attempt->sends < attempt->repeats)
-        attempt->wake = attempt->started + SPACING * (attempt->sends * (attempt->sends + 1u) / 2);
+        attempt->wake = attempt->started + spacing(attempt) * (attempt->sends * (attempt->sends + 1u) / 2);
     else if (attempt->sent == 0)
         finish(attempt);
     else

@@ -93,7 +93,7 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
 
 GOOD_VALUES = {"backend": "native", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
                "self-proof": "open", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
-               "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
+               "policy": "cidr", "smolvm": "/bin/sh", "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
 
 
 @pytest.mark.parametrize("program, command", EVERY, ids=NAMES)
@@ -111,6 +111,14 @@ def test_every_option_with_a_value_that_is_repeated_is_refused(account, program,
     (["bottle-gate", "run", "-v", "-q"], "contradict"),
     (["bottle-gate", "run", "-vq"], "contradict"),
     (["bottle-gate", "run", "--self-proof=each", "--mutant=mount"], "contradict"),
+    (["bottle-gate", "run", "--policy=hardened"], "native has no policies"),
+    (["bottle-gate", "preflight", "--policy=cidr", "--backend=native"], "native has no policies"),
+    (["bottle-gate", "run", "--policy=open", "--backend=smolmachines"], "it has: hardened, cidr"),
+    (["bottle-gate", "preflight", "--backend=smolmachines", "--policy="], "it has: hardened, cidr"),
+    (["bottle-gate", "run", "--smolvm=/bin/sh"], "--smolvm: backend native"),
+    (["bottle-gate", "run", "--backend=smolmachines", "--smolvm=/nonexistent/smolvm"], "/nonexistent/smolvm"),
+    (["bottle-gate", "preflight", "--backend=smolmachines", "--smolvm="], "(--smolvm)"),
+    (["bottle-gate", "run", "--backend=smolmachines", "--smolvm=/tmp"], "is no program"),
     (["bottle-gate", "explain", "BG-049", "BG-050"], "too many operands"),
     (["bottle-gate", "explain"], "id"),
     (["bottle-gate", "explain", "49"], "BG-049"),

@@ -16,6 +16,7 @@ COMMANDS = {"bottle-gate": ["run", "preflight", "vectors", "explain", "selftest"
 EVERY = [(program, command) for program, commands in COMMANDS.items() for command in commands]
 FENCES = {"network", "mount", "pid", "user", "ipc", "uts", "cgroup", "time", "no-new-privs", "capabilities", "seccomp", "limits",
           "descriptors", "session", "nesting"}
+MACHINE_FENCES = {"cidrs", "dns-filter", "floor"}
 
 
 @pytest.fixture
@@ -49,8 +50,10 @@ OFFERS = [
     ("bottle-gate run --sweep=", {"all", "sample", "off"}),
     ("bottle-gate run --sweep ", {"all", "sample", "off"}),
     ("bottle-gate run --site=", {"sealed"}),
-    ("bottle-gate run --backend=", {"native"}),
-    ("bottle-gate run --mutant=", FENCES),
+    ("bottle-gate run --backend=", {"native", "smolmachines"}),
+    ("bottle-gate run --policy=", {"hardened", "cidr"}),
+    ("bottle-gate preflight --policy=h", {"hardened"}),
+    ("bottle-gate run --mutant=", FENCES | MACHINE_FENCES),
     ("bottle-gate run --mutant=se", {"seccomp", "session"}),
     ("bottle-gate run -v --mutant ne", {"network", "nesting"}),
     ("bottle-gate run --vector=BG-04", {"BG-044", "BG-045", "BG-046", "BG-048", "BG-049"}),
@@ -62,11 +65,13 @@ OFFERS = [
     ("bottle-gate selftest --fault=records", {"records-after-bye", "records-replayed"}),
     ("bottle-gate help ex", {"explain"}),
     ("bottle help st", {"start", "stop"}),
-    ("bottle backends ", {"native"}),
+    ("bottle backends ", {"native", "smolmachines"}),
     ("bottle run --as=", {"user", "root"}),
     ("bottle start --name x --as ", {"user", "root"}),
     ("bottle run --without=", FENCES),
     ("bottle put --mode 0644 dev some", {"some-file"}),
+    ("bottle-gate preflight --smolvm some", {"some-file"}),
+    ("bottle-gate run --smolvm=some", {"some-file"}),
 ]
 
 

@@ -85,6 +85,34 @@ def test_a_command_as_root_sees_a_host_with_kvm_and_no_network_and_its_status_an
     assert b"bytes \0\xff" in result.stderr
 
 
+MACHINES = r"""
+bottle-gate preflight --backend=smolmachines --json
+gate="setpriv --reuid=gate --regid=gate --init-groups env HOME=/home/gate XDG_RUNTIME_DIR=/run/user/1000"
+$gate bottle-gate preflight --backend=smolmachines --json
+cmp /home/gate/.cache/bottle-gate/kvm-runs-kernels /proc/sys/kernel/random/boot_id && echo '"remembered"'
+$gate bottle-gate preflight --backend=smolmachines --policy=cidr --smolvm=/opt/smolvm/smol/smol-vmm --json
+"""
+
+
+def test_an_installed_engine_is_enough_for_an_ordinary_user_and_root_is_told_what_it_lacks():
+    """The engine on the PATH is a wrapper, and nothing else is set."""
+    result = lab("--as=root", "--smolvm=1.32.2", "--shell", MACHINES)
+    told, decoder = result.stdout.decode(), json.JSONDecoder()
+    answers = []
+    while told.strip():
+        answer, end = decoder.raw_decode(told.lstrip())
+        answers.append(answer)
+        told = told.lstrip()[end:]
+    root, user, remembered, named = answers
+    states = [{check["name"]: check["state"] for check in report["checks"]} for report in (root, user, named)]
+    assert remembered == "remembered"
+    assert [report["usable"] for report in (root, user, named)] == [False, True, True], result.stdout.decode()
+    assert states[0]["kvm"] == "missing" and states[0]["kvm-boots"] == "unknown" and states[1]["kvm-boots"] == "ok"
+    (problem,) = (check["problem"] for check in root["checks"] if check["name"] == "kvm")
+    assert "sudo usermod -aG kvm root" in problem
+    assert named["policy"] == "cidr"
+
+
 def test_a_lab_that_is_not_done_in_time_is_broken():
     result = lab("--timeout=2", "--", "run")
     assert result.returncode == 3

@@ -238,7 +238,7 @@ Test(evidence, of_another_kernel_lacking_something_comes_from_outside_of_it, .in
             run->phases[PHASE_OPEN].fingerprint.lacks[0] = open ? 114 : 68;
             run->phases[PHASE_OPEN].fingerprint.lacks[1] = 116;
             run->phases[PHASE_FENCED].fingerprint.lacks[0] = 68;
-            run->phases[PHASE_FENCED].fingerprint.lacks[FINGERPRINT_LACKS - 1] = fenced ? 114 : 116;
+            run->phases[PHASE_FENCED].fingerprint.lacks[1] = fenced ? 114 : 116;
             expect("found outside", open && fenced ? "outside" : "", open && fenced ? "outside" : "");
         }
     give_bottles_a_kernel("6.9");

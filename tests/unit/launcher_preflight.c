@@ -46,7 +46,7 @@ Test(launcher_preflight, this_host_can_run_bottles)
 {
     struct error error = { 0 };
     cr_expect(namespaces_preflight("/proc", &error), "%s", error.text);
-    cr_expect(native_backend.preflight(&error), "%s", error.text);
+    cr_expect(native_backend.preflight(NULL, &error), "%s", error.text);
 }
 
 Test(launcher_preflight, each_setting_that_forbids_is_named_with_its_remedy)

@@ -7,7 +7,9 @@
 TestSuite(launcher_smolvm_environment, .init = scratch_make, .fini = scratch_remove);
 
 static struct smolvm_environment environment;
-static struct smolvm_location location = { "/w/smol/smol-vmm", "/w/smol", "/w/smol/agent-rootfs.tar.zst", true, true };
+static struct smolvm_location location = {
+    "/w/smol/smol-vmm", "/w/smol", "/w/smol/agent-rootfs.tar.zst", true, true, false
+};
 
 static struct smolvm_version version_of(const char *number)
 {
@@ -129,10 +131,21 @@ Test(launcher_smolvm_environment, a_root_file_system_is_given_as_the_version_tak
     fill(&setting, "0.8.0", NULL);
     cr_expect_str_eq(smolvm_environment_value(&environment, "SMOLVM_AGENT_ROOTFS"), "/r/rootfs");
     cr_expect_null(smolvm_environment_value(&environment, "SMOLVM_AGENT_ROOTFS_TAR"));
-    struct smolvm_location directory = { "/w/smolvm", "/w/lib", "/w/agent-rootfs", false, false };
+    struct smolvm_location directory = { "/w/smolvm", "/w/lib", "/w/agent-rootfs", false, false, false };
     setting = (struct smolvm_setting){ .directory = "/r", .location = &directory };
     fill(&setting, "0.8.0", NULL);
     cr_expect_str_eq(smolvm_environment_value(&environment, "SMOLVM_AGENT_ROOTFS"), "/w/agent-rootfs");
+}
+
+Test(launcher_smolvm_environment, a_wrapper_is_left_to_name_what_it_has)
+{
+    struct smolvm_location wrapper = { "/usr/bin/smolvm", "", "", false, false, true };
+    struct smolvm_setting setting = { .directory = "/r", .location = &wrapper };
+    fill(&setting, "0.8.0", NULL);
+    cr_expect_str_eq(names(), "PATH HOME XDG_DATA_HOME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR ");
+    setting.rootfs = "/r/rootfs"; /* but for a copy that is this machine's own */
+    fill(&setting, "0.8.0", NULL);
+    cr_expect_str_eq(smolvm_environment_value(&environment, "SMOLVM_AGENT_ROOTFS"), "/r/rootfs");
 }
 
 Test(launcher_smolvm_environment, a_directory_whose_sockets_would_have_no_address_is_refused)

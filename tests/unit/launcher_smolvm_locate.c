@@ -23,7 +23,7 @@ static void no_places(void)
 static void make_wheel(const char *rootfs)
 {
     no_places();
-    write_scratch("smol/smol-vmm", 0755, "#!/bin/sh\n");
+    write_scratch("smol/smol-vmm", 0755, "\177ELF");
     write_scratch("smol/libkrun.so", 0644, "k");
     write_scratch("smol/libkrunfw.so.5", 0644, "fw");
     if (rootfs != NULL)
@@ -192,6 +192,32 @@ Test(launcher_smolvm_locate, each_missing_part_is_named_with_its_remedy)
     }
 }
 
+Test(launcher_smolvm_locate, a_script_with_nothing_beside_it_is_a_wrapper_that_knows_where_its_parts_are)
+{
+    make_wheel("smol/agent-rootfs.tar");
+    fake_engine("bin/smolvm", "exec smol-vmm");
+    /* It may be of another version. */
+    write_scratch("home/.local/share/smolvm/agent-rootfs/sbin/init", 0755, "");
+    expect_found();
+    cr_expect_str_eq(location.program, in_scratch("bin/smolvm"));
+    cr_expect(location.wrapper && *location.libraries == '\0' && *location.rootfs == '\0' && !location.rootfs_is_tar);
+    cr_assert_eq(unlink(in_scratch("sbin/mkfs.ext4")), 0);
+    expect_missing(ERROR_HOST, "mkfs.ext4 is not here", "apt install");
+    write_scratch("sbin/mkfs.ext4", 0755, "");
+    /* What is named is taken all the same, and what is no script is no wrapper. */
+    char libraries[PATH_MAX];
+    snprintf(libraries, sizeof libraries, "%s", in_scratch("smol"));
+    places.libraries = libraries;
+    expect_found();
+    cr_expect_str_eq(location.libraries, libraries);
+    cr_expect_str_eq(location.rootfs, in_scratch("home/.local/share/smolvm/agent-rootfs"));
+    places.libraries = NULL;
+    write_scratch("bin/smolvm", 0755, "\177ELF");
+    expect_missing(ERROR_HOST, "libkrun.so and libkrunfw.so.5 are not", "SMOLVM_LIB_DIR");
+    write_scratch("bin/smolvm", 0755, "#");
+    expect_missing(ERROR_HOST, "libkrun.so and libkrunfw.so.5 are not", "SMOLVM_LIB_DIR");
+}
+
 Test(launcher_smolvm_locate, tools_that_a_location_does_not_need_are_not_asked_for)
 {
     const char *name;
@@ -212,6 +238,25 @@ Test(launcher_smolvm_locate, tools_that_a_location_does_not_need_are_not_asked_f
     for (size_t i = 0; i < smolvm_locate_tools(); i++)
         missing += !smolvm_locate_tool(&places, &location, i, &name, &error);
     cr_expect_eq(missing, 1);
+}
+
+Test(launcher_smolvm_locate, what_was_named_once_is_meant_from_then_on_wherever_one_stands)
+{
+    struct error error = { 0 };
+    make_wheel(NULL);
+    setenv("BOTTLE_SMOLVM", "/b", 1);
+    cr_expect_str_eq(smolvm_places_here(NULL).named, "");
+    cr_assert_eq(chdir(scratch), 0);
+    cr_assert(smolvm_name_program("smol/smol-vmm", &error), "%s", error.text);
+    cr_assert_eq(chdir("/"), 0);
+    places = smolvm_places_here(NULL);
+    cr_expect_str_eq(places.named, in_scratch("smol/smol-vmm"));
+    cr_assert(smolvm_locate_program(&places, &location, &error), "%s", error.text);
+    cr_expect_str_eq(location.program, in_scratch("smol/smol-vmm"));
+    cr_expect_not(smolvm_name_program("/nonexistent/smolvm", &error));
+    cr_expect(error.code == ERROR_USAGE && strstr(error.text, "\"/nonexistent/smolvm\" (--smolvm): No such") != NULL,
+              "%s", error.text);
+    cr_expect_str_eq(smolvm_places_here(NULL).named, "");
 }
 
 Test(launcher_smolvm_locate, the_places_of_this_process_are_its_environment)

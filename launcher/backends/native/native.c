@@ -125,8 +125,9 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
 }
 
 /* The settings say why it can't work; only a bottle shows that it does (a masked /proc has no setting). */
-static bool preflight(struct error *error)
+static bool preflight(const char *policy, struct error *error)
 {
+    (void)policy;
     char init[PATH_MAX];
     if (!namespaces_preflight("/proc", error) || !install_find("bottle-init", init, error))
         return false;

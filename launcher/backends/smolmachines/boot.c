@@ -30,15 +30,15 @@ bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigne
            smolvm_run_well(&bottle->engine, arguments->words, clock_microseconds() + seconds * SECOND, result, error);
 }
 
-static bool ask_version(struct bottle *bottle, struct error *error)
+bool machine_ask_version(const struct smolvm_engine *engine, struct smolvm_version *version, struct error *error)
 {
     struct smolvm_result result = { 0 };
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
-    bool known = (arguments != NULL || error_system(error, "can't make a command line")) &&
-                 smolvm_arguments_version(arguments, error) &&
-                 smolvm_run_well(&bottle->engine, arguments->words, clock_microseconds() + OTHER_SECONDS * SECOND,
-                                 &result, error) &&
-                 smolvm_version_parse(result.output, result.output_size, &bottle->version, error);
+    bool known =
+        (arguments != NULL || error_system(error, "can't make a command line")) &&
+        smolvm_arguments_version(arguments, error) &&
+        smolvm_run_well(engine, arguments->words, clock_microseconds() + OTHER_SECONDS * SECOND, &result, error) &&
+        smolvm_version_parse(result.output, result.output_size, version, error);
     smolvm_result_free(&result);
     return known;
 }
@@ -57,7 +57,7 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
                               strstr(map, "4294967295") == NULL && outer_id_find(0, &outside);
     bottle->engine.uid = bottle->engine.gid = 1000;
     char directory[] = "/tmp/bottle-machine-XXXXXX";
-    if (!ask_version(bottle, error))
+    if (!machine_ask_version(&bottle->engine, &bottle->version, error))
         return false;
     if (mkdtemp(directory) == NULL)
         return error_system(error, "can't make a directory for the machine in /tmp");

@@ -56,8 +56,32 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
+/* Fills location.libraries of a machine that runs, where its engine is a wrapper; leaves it empty if that can't be seen. */
+void machine_find_libraries(struct bottle *bottle);
+
+/* See fence_log.c. */
+void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG]);
+
 /* See structure.c. */
 bool machine_structural(uint16_t vector, const char *address);
+
+/* What `smolvm --version` says. */
+bool machine_ask_version(const struct smolvm_engine *engine, struct smolvm_version *version, struct error *error);
+
+/* A door for a machine that nobody uses, of the addresses for documentation (RFC 5737). */
+#define MACHINE_TRIAL_DOOR "192.0.2.1"
+
+/* What the host must have: host_checks.c. preflight is all of it but the trial. */
+enum { MACHINE_CHECKS = 10 };
+extern const struct host_check machine_checks[MACHINE_CHECKS];
+bool machine_preflight(const char *policy, struct error *error);
+
+/* Boots a machine and ends it, in namespaces like a run's, without a network: what no look at /dev/kvm can tell. Once it has
+ * succeeded it isn't made again before the host boots. */
+bool machine_trial(enum smolvm_policy policy, struct error *error);
+
+/* Can root of namespaces like a run's open this file for reading and writing? Root of the host is somebody else there. */
+bool machine_may_open(const char *path, struct error *error);
 
 /* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, unsigned seconds, struct smolvm_result *result,

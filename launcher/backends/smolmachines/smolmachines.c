@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "../../support/cleanup.h"
-#include "../../smolvm/kvm.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0 };
+static const uint16_t cidr_vectors[] = {
+    17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
+};
 static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
-static const uint16_t floor_vectors[] = { 0 };
+static const uint16_t floor_vectors[] = { 44, 0 };
 
 static const struct fence fences[MACHINE_FENCES] = {
     [MACHINE_CIDRS] = { "cidrs", "every address but the door's: the allowed addresses in the engine's row",
@@ -59,6 +60,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         destroy(bottle, NULL);
         return NULL;
     }
+    machine_find_libraries(bottle);
     return bottle;
 }
 
@@ -71,18 +73,23 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
     return true;
 }
 
-static bool preflight(struct error *error)
+/* What goes to port 53, of the gateway too: the way out that `cidr` has and `hardened` has not. */
+static const char *remedy(uint16_t vector)
 {
-    struct smolvm_location location;
-    struct smolvm_places places = smolvm_places_here(NULL);
-    struct smolvm_kvm kvm = smolvm_kvm_here(false);
-    return smolvm_locate(&places, &location, error) && smolvm_kvm_preflight(&kvm, error);
+    static const uint16_t to_name_servers[] = { 18, 46, 48, 49, 54, 55, 56, 0 };
+    for (size_t i = 0; to_name_servers[i] != 0; i++)
+        if (to_name_servers[i] == vector)
+            return "start the machine with --allow-host DOOR --dns DOOR instead of --allow-cidr, which leaves DNS "
+                   "open; bottle-gate does so with --policy=hardened";
+    return NULL;
 }
 
 static const uint16_t open_must_leak[] = { 22, 26, 48, 49, 61, 62, 0 };
 
 /* smolvm 1.9.0 and later ask whether the host has IPv6, by a connection that says nothing (seen with 1.32.2). */
 static const char *const own_traffic[] = { "[2001:4860:4860::8888]:443", "[2606:4700:4700::1111]:443", NULL };
+
+static const char *const policies[] = { "hardened", "cidr", NULL };
 
 const struct backend smolmachines_backend = {
     .name = "smolmachines",
@@ -92,17 +99,23 @@ const struct backend smolmachines_backend = {
     .peer4 = "127.0.0.1", /* every machine has the same addresses, on a link of its own */
     .peer6 = "::1",
     .own_traffic = own_traffic,
+    .policies = policies,
     .own_kernel = true,
     .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
-    .attempt_milliseconds = 6000,  /* user-space networking and, in a lab, an emulated processor */
+    .attempt_milliseconds = 10000, /* user-space networking and, in a lab, an emulated processor */
     .drain_milliseconds = 3000,
-    .preflight = preflight,
+    .name_engine = smolvm_name_program,
+    .preflight = machine_preflight,
+    .checks = machine_checks,
+    .check_count = MACHINE_CHECKS,
+    .remedy = remedy,
     .start = start,
     .door_address = door_address,
     .put = machine_put,
     .exec = machine_exec,
     .host_uid = machine_host_uid,
     .fingerprint = machine_fingerprint,
+    .fence_log = machine_fence_log,
     .structural = machine_structural,
     .destroy = destroy,
 };
