@@ -10,11 +10,10 @@ import tempfile
 import programs
 
 LARGEST = 1 << 30  # bytes of a result: more is none
-ENGINE = "/opt/smolvm/smol/smol-vmm"  # with its libraries beside it; the smolvm on the PATH only starts it
 
 
 class Job:
-    def __init__(self, build, command, shell, user, report, engine=False):
+    def __init__(self, build, command, shell, user, report):
         self.home = "/root" if user == "root" else "/home/gate"
         self.report = f"{self.home}/report" if report else ""
         self.user = user
@@ -23,8 +22,6 @@ class Job:
             self.argv = ["sh", "-c", shell]
         else:
             self.argv = ["bottle-gate", *command, *([f"--report={self.report}"] if report else [])]
-        if engine:
-            self.argv = ["env", f"BOTTLE_SMOLVM={ENGINE}", *self.argv]
         self.build = build
 
     def disk(self):

@@ -186,16 +186,6 @@ def test_a_result_without_a_status_is_broken(content):
         result.unpack(None)
 
 
-# What it is told
-
-def test_with_an_engine_the_gate_is_told_which_program_it_is():
-    """Not the smolvm on the PATH, which only starts it: the gate looks for the libraries beside it."""
-    told = ["env", "BOTTLE_SMOLVM=/opt/smolvm/smol/smol-vmm"]
-    assert job.Job("build", ["run"], None, "gate", None, engine=True).argv == [*told, "bottle-gate", "run"]
-    assert job.Job("build", None, "true", "gate", None, engine=True).argv == [*told, "sh", "-c", "true"]
-    assert job.Job("build", ["run"], None, "gate", None).argv == ["bottle-gate", "run"]
-
-
 # Which processor
 
 class Trial:

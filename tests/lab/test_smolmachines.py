@@ -50,12 +50,12 @@ cat >"$HOME/liar" <<END
 #!/bin/sh
 # Starts the first machine, for which the preflight may have asked. Says of every other that it was started, and starts none.
 [ "\$1 \$2" = "machine start" ] && ! mkdir $LAB_REPORT/started 2>/dev/null && exec echo "Started machine 'bottle'"
-exec $BOTTLE_SMOLVM "\$@"
+exec $(command -v smolvm) "\$@"
 END
 chmod 755 "$HOME/liar"
 
 gate hardened $limits
-SMOLVM_LIB_DIR=${BOTTLE_SMOLVM%/*} SMOLVM_AGENT_ROOTFS_TAR=$(ls "${BOTTLE_SMOLVM%/*}"/agent-rootfs.tar*) gate liar --smolvm="$HOME/liar" --vector=BG-049
+gate liar --smolvm="$HOME/liar" --vector=BG-049
 gate cidr --policy=cidr $limits
 mkdir "$HOME/.smolvm" /tmp/bottle-machine-left
 sleep 1000 >/dev/null 2>&1 &
