@@ -51,7 +51,8 @@ static void add_unknown(struct list *list, const char *name, const char *purpose
 static bool check_helpers(struct error *error)
 {
     char path[PATH_MAX];
-    return install_find("bottle-probe", path, error) && install_find("bottle-init", path, error);
+    return install_find("bottle-probe", path, error) && install_find("bottle-init", path, error) &&
+           install_find("bottle-step", path, error);
 }
 
 static bool check_ipv6(struct error *error)
@@ -157,7 +158,7 @@ size_t checks_make(const struct backend *backend, struct check checks[CHECKS_MAX
     bool ready = preflight_descriptors(&descriptors);
     add(&list, "descriptors", "open files", NULL, &descriptors);
     ready = check_helpers(&helpers) && ready;
-    add(&list, "helpers", "bottle-probe and bottle-init", NULL, &helpers);
+    add(&list, "helpers", "bottle-probe, bottle-init and bottle-step", NULL, &helpers);
     bool namespaces = check_namespaces(&list);
     check_site(&list, namespaces);
     if (namespaces && ready) {

@@ -186,6 +186,14 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
     return NULL;
 }
 
+static bool kernel_lacks(const struct findings *findings, enum phase_kind phase, const struct run_attempt *attempt)
+{
+    for (const uint16_t *lack = findings->phases[phase]->fingerprint.lacks; *lack != 0; lack++)
+        if (*lack == attempt->vector->id)
+            return true;
+    return false;
+}
+
 void evidence_gather(const struct findings *findings, uint16_t seq, enum principal principal, struct evidence *evidence)
 {
     const struct phase_result *fenced = findings->phases[PHASE_FENCED];
@@ -203,10 +211,14 @@ void evidence_gather(const struct findings *findings, uint16_t seq, enum princip
         .witness_after = own->control_after && fenced->control_final,
         .door_before = own->door_before,
         .door_after = own->door_after,
-        .structural = findings->backend->structural(attempt->vector->id, attempt->ipv6),
+        .structural = findings->backend->structural(attempt->vector->id, attempt->address),
         .stray = fenced->strays > 0,
         .open_was_open = open_was_open(findings, principal),
         .gate_broken = evidence_broken(findings, text, sizeof text) != NULL,
     };
-    evidence->outside_agrees = evidence->bare == SIGHTING_UNSUPPORTED;
+    /* The host's kernel speaks for bottles that share it. Of another kernel the backend must have found something outside, and
+     * the fenced bottle must run the same one as the open bottle did. */
+    evidence->outside_agrees = findings->shares_kernel ? evidence->bare == SIGHTING_UNSUPPORTED
+                                                       : kernel_lacks(findings, PHASE_OPEN, attempt) &&
+                                                             kernel_lacks(findings, PHASE_FENCED, attempt);
 }

@@ -81,10 +81,9 @@ static bool make_plan(struct phase *phase, enum principal principal, enum plan_p
         return false;
     if (!set_challenges(phase, principal, part, plan))
         return error_set(error, ERROR_BROKEN, "can't derive the door's challenges");
-    plan->deadline_milliseconds = part == PART_SWEEP && options->deadline_milliseconds < SWEEP_MILLISECONDS
-                                      ? SWEEP_MILLISECONDS
-                                      : options->deadline_milliseconds;
-    plan->repeats = 3;
+    uint32_t least = part == PART_SWEEP ? SWEEP_MILLISECONDS : options->backend->attempt_milliseconds;
+    plan->deadline_milliseconds = options->deadline_milliseconds > least ? options->deadline_milliseconds : least;
+    plan->repeats = options->backend->own_kernel ? 5 : 3;
     return true;
 }
 
@@ -181,6 +180,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
+        .step_path = options->step_path,
     };
     /* A guest has a loopback of its own. */
     snprintf(bottle.door.host, sizeof bottle.door.host, "%s", options->backend->own_kernel ? SITE_DOOR4 : "127.0.0.1");
@@ -284,6 +284,8 @@ static bool run_steps(struct phase *phase, struct error *error)
         return false;
     if (peer_is_wanted(phase->options->plan))
         phase->result->peer_good = phase->result->peer_good && peer_round(&phase->peer, &phase->hearing, 1);
+    if (phase->bottle != NULL && phase->options->backend->fence_log != NULL)
+        phase->options->backend->fence_log(phase->bottle, phase->result->fence_log);
     if (!end_bottles(phase, error) || !nothing_outlived(phase, &before, error))
         return false;
     socket_watch_look(&phase->sockets, &phase->hearing);

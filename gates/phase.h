@@ -34,7 +34,7 @@ struct phase_options {
     bool sweep_whole;          /* as many ports as the plan says; else a few */
     char label[32];            /* what its progress lines begin with */
     const struct fault *fault; /* of the selftest, or NULL */
-    const char *probe_path, *init_path;
+    const char *probe_path, *init_path, *step_path;
 };
 
 struct hit {
@@ -76,7 +76,8 @@ struct phase_result {
     bool broken;
     char broken_text[160]; /* the first thing that broke */
     struct fingerprint fingerprint;
-    uint8_t token[16]; /* the bytes that only this phase's witnesses send */
+    char fence_log[FENCE_LOG]; /* what the engine says that it refused: corroboration, and asked by nobody */
+    uint8_t token[16];         /* the bytes that only this phase's witnesses send */
     uint64_t microseconds_total, microseconds_boot, microseconds_attempts;
 };
 

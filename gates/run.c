@@ -27,11 +27,11 @@ void run_interrupt(void)
     phases_interrupt();
 }
 
-/* The probe and bottle-init as open files: a phase of root's has another uid than the files' directory may
+/* The programs that go into a bottle, as open files: a phase of root's has another uid than the files' directory may
  * ask for. */
 struct binaries {
-    int probe, init;
-    char probe_path[32], init_path[32];
+    int probe, init, step;
+    char probe_path[32], init_path[32], step_path[32];
 };
 
 static bool open_binary(const char *name, int *fd, char path[32], struct error *error)
@@ -141,11 +141,12 @@ static bool execute(struct run *run, struct error *error)
     if (!plan_make(&run->plan, &wishes, error))
         return false;
 
-    struct binaries binaries = { -1, -1, "", "" };
+    struct binaries binaries = { -1, -1, -1, "", "", "" };
     memcpy(run->findings.kernel, run->kernel, sizeof run->findings.kernel);
     file_read("/proc/sys/kernel/random/boot_id", run->findings.boot_id, sizeof run->findings.boot_id);
     bool done = open_binary("bottle-probe", &binaries.probe, binaries.probe_path, error) &&
                 open_binary("bottle-init", &binaries.init, binaries.init_path, error) &&
+                open_binary("bottle-step", &binaries.step, binaries.step_path, error) &&
                 digest_of(binaries.probe, run->findings.probe_digest, error);
     uint64_t began = clock_microseconds();
     clock_gettime(CLOCK_REALTIME, &run->started);
@@ -156,7 +157,8 @@ static bool execute(struct run *run, struct error *error)
                                     .vsock = vsock && plan_has(&run->plan, 106),
                                     .fault = run->options.fault,
                                     .probe_path = binaries.probe_path,
-                                    .init_path = binaries.init_path };
+                                    .init_path = binaries.init_path,
+                                    .step_path = binaries.step_path };
     memcpy(common.principals, run->options.principals, sizeof common.principals);
     done = done && run_phases(run, &common, error) &&
            (run->options.self_proof != SELF_PROOF_EACH || self_proof_run(run, &common, error));
@@ -164,6 +166,7 @@ static bool execute(struct run *run, struct error *error)
     run->milliseconds = (clock_microseconds() - began) / 1000;
     cleanup_close_fd(&binaries.probe);
     cleanup_close_fd(&binaries.init);
+    cleanup_close_fd(&binaries.step);
     if (!done)
         return false;
     note_host(run);

@@ -39,15 +39,22 @@ struct bottle_options {
     struct door door;
     const char *policy;      /* a backend's own word for how tight it is ("hardened", "cidr"); NULL: its default */
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
-    const char *init_path;   /* bottle-init, the static PID 1 */
+    const char *init_path;   /* bottle-init, the static PID 1 of a native bottle */
+    const char *step_path;   /* bottle-step, which starts each command in a machine */
 };
 
 struct bottle; /* owned by the backend */
+
+#define FINGERPRINT_LACKS 8
+#define FENCE_LOG         200 /* bytes */
 
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
     char details[320]; /* free text, one line */
+    uint16_t lacks
+        [FINGERPRINT_LACKS]; /* vectors that need what its own kernel doesn't have, as something outside of it shows;
+                                        * ends with 0 */
 };
 
 /* Standard descriptors of a process to be started inside; -1 means /dev/null. Borrowed. */
@@ -69,7 +76,8 @@ struct backend {
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
-    unsigned drain_milliseconds; /* how long witnesses go on listening after the bottle is gone */
+    unsigned attempt_milliseconds; /* what all attempts of a session get at least; more where a bottle is slow */
+    unsigned drain_milliseconds;   /* how long witnesses go on listening after the bottle is gone */
 
     /* Tells whether this host can run it; on failure `error` names what is missing and the remedy. */
     bool (*preflight)(struct error *error);
@@ -101,8 +109,12 @@ struct backend {
 
     bool (*fingerprint)(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
-    /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). */
-    bool (*structural)(uint16_t vector, bool ipv6);
+    /* What the engine itself says that it refused, one printable line or "": for the report, and proof of nothing. NULL: it has no such log. */
+    void (*fence_log)(struct bottle *bottle, char text[FENCE_LOG]);
+
+    /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). `address` is the place as the plan
+     * has it: a literal, a literal prefix with its star, or an @ name. */
+    bool (*structural)(uint16_t vector, const char *address);
 
     /* Kills everything inside, waits until it is gone, checks that nothing remains, frees `bottle`.
      * Returns false (and still frees) if something remained. */

@@ -263,6 +263,7 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_hex(reader, object, "token", phase->token, sizeof phase->token);
     phase->sweep_ports = (uint16_t)json_number(reader, object, "sweep_ports", 0, UINT16_MAX);
     json_text(reader, object, "no_sockets", phase->no_sockets, sizeof phase->no_sockets);
+    json_text(reader, object, "fence_log", phase->fence_log, sizeof phase->fence_log);
     const cJSON *uids = json_object_or_null(reader, object, "host_uids");
     phase->host_uids_known = uids != NULL;
     for (int p = 0; p < PRINCIPALS && uids != NULL; p++)
@@ -274,6 +275,12 @@ static void read_world(struct json_reader *reader, const cJSON *object, struct p
     json_text(reader, found, "kernel", fingerprint->kernel, sizeof fingerprint->kernel);
     json_text(reader, found, "boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     json_text(reader, found, "details", fingerprint->details, sizeof fingerprint->details);
+    size_t count = 0;
+    const cJSON *each, *lacks = json_list(reader, found, "lacks", FINGERPRINT_LACKS - 1);
+    cJSON_ArrayForEach(each, lacks)
+    {
+        fingerprint->lacks[count++] = read_id(reader, each, "id");
+    }
     const cJSON *microseconds = json_object(reader, object, "microseconds");
     phase->microseconds_total = json_number(reader, microseconds, "total", 0, UINT64_MAX);
     phase->microseconds_boot = json_number(reader, microseconds, "boot", 0, UINT64_MAX);

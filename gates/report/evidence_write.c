@@ -156,6 +156,12 @@ static void add_fingerprint(cJSON *object, const struct fingerprint *fingerprint
     json_add_text(found, "kernel", fingerprint->kernel);
     json_add_text(found, "boot_id", fingerprint->boot_id);
     json_add_text(found, "details", fingerprint->details);
+    cJSON *lacks = cJSON_AddArrayToObject(found, "lacks");
+    for (size_t i = 0; fingerprint->lacks[i] != 0; i++) {
+        cJSON *lack = cJSON_CreateObject();
+        add_id(lack, "id", fingerprint->lacks[i]);
+        cJSON_AddItemToArray(lacks, lack);
+    }
 }
 
 static void add_world(cJSON *object, const struct phase_result *phase)
@@ -165,6 +171,7 @@ static void add_world(cJSON *object, const struct phase_result *phase)
     json_add_text(object, "token", token);
     add_number(object, "sweep_ports", phase->sweep_ports);
     json_add_text(object, "no_sockets", phase->no_sockets);
+    json_add_text(object, "fence_log", phase->fence_log);
     cJSON *uids = phase->host_uids_known ? cJSON_AddObjectToObject(object, "host_uids") : NULL;
     if (uids == NULL)
         cJSON_AddNullToObject(object, "host_uids");

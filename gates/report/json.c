@@ -95,6 +95,7 @@ static void add_backend(cJSON *report, const struct run *run)
     json_add_text(details, "kernel", fingerprint->kernel);
     json_add_text(details, "boot_id", fingerprint->boot_id);
     json_add_text(details, "fingerprint", fingerprint->details);
+    json_add_text(details, "fence_log", run->phases[PHASE_FENCED].fence_log);
     cJSON_AddNumberToObject(details, "drain_milliseconds", run->options.backend->drain_milliseconds);
 }
 

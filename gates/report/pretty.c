@@ -54,6 +54,11 @@ static void print_table(const struct run *run, const struct report_style *style,
         lacking += run->attempts[i].judgement.how == HOW_UNSUPPORTED;
     if (lacking > 0)
         fprintf(stream, "  %u of the blocked are so only because the kernel lacks what they need\n", lacking);
+    if (run->phases[PHASE_FENCED].fence_log[0] != '\0') {
+        fputs("  the engine's own log, which proves nothing: ", stream);
+        print_safely(run->phases[PHASE_FENCED].fence_log, stream);
+        fputc('\n', stream);
+    }
     fputc('\n', stream);
 }
 

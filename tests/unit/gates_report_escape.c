@@ -75,6 +75,7 @@ static struct run *hostile_run(void)
     }
     plan_note_unproved(&run->plan, 106, HOSTILE);
     snprintf(fenced->fingerprint.details, sizeof fenced->fingerprint.details, "%s", HOSTILE);
+    snprintf(fenced->fence_log, sizeof fenced->fence_log, "%s", HOSTILE);
     self_proof_pairs(run);
     run_judge(run);
     snprintf(run->pairs[0].reason, sizeof run->pairs[0].reason, "%s", HOSTILE);

@@ -331,9 +331,9 @@ Test(verdict, of_a_mutant_is_never_a_pass, .init = make_good_run, .fini = forget
     expect("something is missing", RUN_INCONCLUSIVE, judge_reason_text(REASON_HALF_RECORD));
 }
 
-static bool declares_all(uint16_t vector, bool ipv6)
+static bool declares_all(uint16_t vector, const char *address)
 {
-    return vector != 0 || ipv6;
+    return vector != 0 && address[0] != '\0';
 }
 
 static void make_structural_run(void)

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "../../launcher/backends/smolmachines/machine.h"
+#include "../../launcher/support/install.h"
 
 #define DOOR  "192.0.2.7"
 #define OPEN  ((1u << MACHINE_FENCES) - 1)
@@ -105,9 +106,12 @@ static inline void expect_nothing_left(const char *after)
 
 static inline struct bottle *start_machine(const char *policy, uint32_t without, struct error *error)
 {
-    const struct bottle_options options = { .without = without,
-                                            .policy = policy,
-                                            .door = { .wanted = true, .host = DOOR, .port = 9 } };
+    static char step[PATH_MAX];
+    struct error missing = { 0 };
+    cr_assert(install_find("bottle-step", step, &missing), "%s", missing.text);
+    const struct bottle_options options = {
+        .without = without, .policy = policy, .door = { .wanted = true, .host = DOOR, .port = 9 }, .step_path = step
+    };
     return smolmachines_backend.start(&options, error);
 }
 

@@ -253,12 +253,17 @@ Test(launcher_smolvm_arguments, what_runs_inside_stands_behind_two_dashes)
     struct error error = { 0 };
     char *command[] = { "/tmp/probe", "--name", "b2", "", NULL };
     static const char *const variables[] = { "A=b c", NULL };
-    struct smolvm_exec exec = { 40, true, variables, command };
+    struct smolvm_exec exec = {
+        .timeout_seconds = 40, .input = true, .live = true, .variables = variables, .command = command
+    };
     cr_assert(smolvm_arguments_exec(&arguments, "b1", &exec, &error), "%s", error.text);
     cr_expect_str_eq(spoken(), "exec --name b1 --timeout 40s -i -e A=b c -- /tmp/probe --name b2 ");
     exec = (struct smolvm_exec){ .command = command };
     cr_assert(smolvm_arguments_exec(&arguments, "b1", &exec, &error), "%s", error.text);
     cr_expect_str_eq(spoken(), "exec --name b1 -- /tmp/probe --name b2 ");
+    exec.live = true;
+    cr_assert(smolvm_arguments_exec(&arguments, "b1", &exec, &error), "%s", error.text);
+    cr_expect_str_eq(spoken(), "exec --name b1 --stream -- /tmp/probe --name b2 ");
     command[0] = NULL;
     cr_expect_not(smolvm_arguments_exec(&arguments, "b1", &exec, NULL));
 }

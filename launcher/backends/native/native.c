@@ -135,10 +135,10 @@ static bool preflight(struct error *error)
     return bottle != NULL && destroy(bottle, error);
 }
 
-static bool structural(uint16_t vector, bool ipv6)
+static bool structural(uint16_t vector, const char *address)
 {
     (void)vector;
-    (void)ipv6;
+    (void)address;
     return false;
 }
 

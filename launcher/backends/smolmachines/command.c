@@ -1,6 +1,6 @@
 /*
- * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest; the
- * ordinary user is made there, by the guest's own setpriv. Both streams are passed on as they come.
+ * See machine.h: files into a machine, commands in it, and what is told of it. The engine runs every command as root of the guest,
+ * with descriptors of its agent's; bottle-step starts it as who it is to be, with nothing but what it was given. Both streams are passed on as they come.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +29,9 @@ static bool spawn(struct bottle *bottle, char *const command[], const int stream
            smolvm_spawn(&bottle->engine, arguments->words, streams, pid, error);
 }
 
-bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
+/* `script` finds the file's path as $1 and its mode as $2. */
+static bool put(struct bottle *bottle, const char *script, const char *name, int source, mode_t mode,
+                struct error *error)
 {
     char path[80], octal[8], own[32];
     if (*name == '\0' || strlen(name) >= 48 || strchr(name, '/') != NULL || name[0] == '.' || name[0] == '-')
@@ -40,13 +42,9 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
     cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
     if (file < 0)
         return error_system(error, "can't read what is to be put into the bottle");
-    char *const command[] = { (char[]){ "/bin/sh" },
-                              (char[]){ "-c" },
-                              (char[]){ "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\"" },
-                              (char[]){ "put" },
-                              path,
-                              octal,
-                              NULL };
+    char *const command[] = {
+        (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char *)script, (char[]){ "put" }, path, octal, NULL
+    };
     const int streams[3] = { file, -1, -1 };
     pid_t pid;
     int status = -1;
@@ -60,21 +58,35 @@ bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mod
                                     process_exit_status(status));
 }
 
+#define PUT_SCRIPT "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\""
+
+bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
+{
+    return put(bottle, PUT_SCRIPT, name, source, mode, error);
+}
+
+/* The guest's kernel lets nobody have a ping socket until its root says so, and root of a guest can always say so: it is said here,
+ * so that what is tried is the fence. */
+#define STEP_SCRIPT PUT_SCRIPT "; echo 0 2147483647 >|/proc/sys/net/ipv4/ping_group_range"
+
+bool machine_put_step(struct bottle *bottle, const char *path, struct error *error)
+{
+    cleanup_close int program = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    return program >= 0 ? put(bottle, STEP_SCRIPT, MACHINE_STEP, program, 0755, error)
+                        : error_set(error, ERROR_HOST, "can't open bottle-step, which starts commands in machines");
+}
+
 bool machine_exec(struct bottle *bottle, char *const argv[], enum principal principal,
                   const struct exec_streams *streams, pid_t *pid, struct error *error)
 {
-    static char setpriv[] = "/usr/bin/setpriv", uid[] = "--reuid=65534", gid[] = "--regid=65534",
-                groups[] = "--clear-groups", end[] = "--";
-    static char *const become[] = { setpriv, uid, gid, groups, end };
-    char *command[COMMAND_WORDS];
-    size_t count = 0;
+    static char step[] = "/tmp/" MACHINE_STEP, user[] = "user", root[] = "root";
+    char *command[COMMAND_WORDS] = { step, principal == PRINCIPAL_USER ? user : root };
+    size_t count = 2;
     if (streams->terminal)
         return error_set(error, ERROR_USAGE, "this backend has no terminals");
-    for (size_t i = 0; principal == PRINCIPAL_USER && i < sizeof become / sizeof *become; i++)
-        command[count++] = become[i];
     for (; *argv != NULL; argv++) {
         if (count == COMMAND_WORDS - 1)
-            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 6);
+            return error_set(error, ERROR_USAGE, "a command of more than %d words", COMMAND_WORDS - 3);
         command[count++] = *argv;
     }
     command[count] = NULL;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../../probes/sha256.h"
+#include "../../smolvm/kernel_image.h"
 #include "../../support/cleanup.h"
 #include "machine.h"
 
@@ -34,6 +35,21 @@ static bool digest_of(const char *path, char digest[DIGITS + 1], struct error *e
     return true;
 }
 
+/* A facility's name in a kernel that has it: what its protocol is registered by. */
+static void note_lacks(const struct bottle *bottle, struct fingerprint *fingerprint)
+{
+    static const struct {
+        uint16_t vector;
+        const char *name;
+    } facilities[] = { { 68, "MPTCP" } };
+    char image[PATH_MAX + 20];
+    size_t count = 0;
+    snprintf(image, sizeof image, "%s/libkrunfw.so.5", bottle->location.libraries);
+    for (size_t i = 0; i < sizeof facilities / sizeof *facilities; i++)
+        if (smolvm_kernel_lacks(image, bottle->kernel, facilities[i].name))
+            fingerprint->lacks[count++] = facilities[i].vector;
+}
+
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error)
 {
     char vmm[32], library[PATH_MAX + 32], digests[3][DIGITS + 1];
@@ -53,5 +69,6 @@ bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *finger
         return false;
     snprintf(fingerprint->details, sizeof fingerprint->details, "VMM pid %d, sha256 %s; libkrun %s; libkrunfw %s; %s",
              (int)bottle->monitor, digests[0], digests[1], digests[2], bottle->policy);
+    note_lacks(bottle, fingerprint);
     return true;
 }

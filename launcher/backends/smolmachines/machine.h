@@ -22,6 +22,7 @@
 enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_FENCES };
 
 #define MACHINE_NAME "bottle"
+#define MACHINE_STEP "bottle-step" /* in the guest's /tmp: see step_main.c */
 
 struct bottle {
     uint32_t without;
@@ -54,6 +55,9 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
  * are not the host's. ERROR_BROKEN: it was said to run, and doesn't. */
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error);
 
+/* Puts the program of `path` (bottle-step) into the machine: before the first machine_exec. */
+bool machine_put_step(struct bottle *bottle, const char *path, struct error *error);
+
 /* stop, delete, and a look at what remains: row, process, directory. */
 bool machine_end(struct bottle *bottle, struct error *error);
 
@@ -62,6 +66,12 @@ bool machine_exec(struct bottle *bottle, char *const argv[], enum principal prin
                   const struct exec_streams *streams, pid_t *pid, struct error *error);
 bool machine_host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error);
 bool machine_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+/* See fence_log.c. */
+void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG]);
+
+/* See structure.c. */
+bool machine_structural(uint16_t vector, const char *address);
 
 /* One plain command of the engine about this machine; `result` may be NULL. */
 bool machine_command(const struct bottle *bottle, enum smolvm_verb verb, struct smolvm_result *result,

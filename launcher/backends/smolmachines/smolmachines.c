@@ -15,7 +15,9 @@
 #include "../../smolvm/kvm.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = { 17, 18, 22, 23, 26, 27, 44, 45, 60, 61, 62, 63, 0 };
+static const uint16_t cidr_vectors[] = {
+    17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
+};
 static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
 static const uint16_t floor_vectors[] = { 0 };
 
@@ -55,7 +57,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
     bottle->without = options->without;
     bottle->door = options->door;
     if (!machine_prepare(bottle, (options->without >> MACHINE_FLOOR & 1) != 0, error) ||
-        !machine_boot(bottle, policy_of(options), error)) {
+        !machine_boot(bottle, policy_of(options), error) || !machine_put_step(bottle, options->step_path, error)) {
         destroy(bottle, NULL);
         return NULL;
     }
@@ -79,17 +81,6 @@ static bool preflight(struct error *error)
     return smolvm_locate(&places, &location, error) && smolvm_kvm_preflight(&kvm, error);
 }
 
-/* What a machine has for itself: a loopback, links without neighbours, files, Unix sockets and descriptors of its own kernel. What is
- * sent there stays there, whatever the engine allows. */
-static bool structural(uint16_t vector, bool ipv6)
-{
-    static const uint16_t of_its_own[] = { 1, 20, 21, 28, 34, 38, 39, 64, 68, 69, 70, 78, 106, 112, 114, 116, 0 };
-    for (size_t i = 0; of_its_own[i] != 0; i++)
-        if (of_its_own[i] == vector)
-            return true;
-    return ipv6;
-}
-
 static const uint16_t open_must_leak[] = { 22, 26, 48, 49, 61, 62, 0 };
 
 /* smolvm 1.9.0 and later ask whether the host has IPv6, by a connection that says nothing (seen with 1.32.2). */
@@ -105,6 +96,7 @@ const struct backend smolmachines_backend = {
     .own_traffic = own_traffic,
     .own_kernel = true,
     .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
+    .attempt_milliseconds = 6000,  /* user-space networking and, in a lab, an emulated processor */
     .drain_milliseconds = 3000,
     .preflight = preflight,
     .start = start,
@@ -113,6 +105,7 @@ const struct backend smolmachines_backend = {
     .exec = machine_exec,
     .host_uid = machine_host_uid,
     .fingerprint = machine_fingerprint,
-    .structural = structural,
+    .fence_log = machine_fence_log,
+    .structural = machine_structural,
     .destroy = destroy,
 };
