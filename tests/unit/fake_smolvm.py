@@ -5,7 +5,7 @@ What is run in a machine runs on the host, with the guest's /tmp in the machine'
 The test writes two files beside it: `version`, what --version says, and `behaviour`, lines of "VERB WORD":
   hang, die, junk, flood, nothing, refuse            instead of what the command does
   hang-after, die-after, junk-after                  after it was done
-  create without-cidrs|without-names|without-dns|wider|text|no-json     stores another row
+  create without-cidrs|without-names|without-dns|extra-names|wider|text|no-json  stores another row
   start no-vmm|dead-vmm|hidden-vmm                   says "running": none is named, it has ended, it has no environment to be known by
   exec deaf|slow                                     says "is not running": always, twice
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
@@ -128,6 +128,8 @@ def create(words, word):
     for left_out, field in ("without-cidrs", "allowed_cidrs"), ("without-names", "dns_filter_hosts"), ("without-dns", "dns"):
         if word == left_out:
             del row[field]
+    if word == "extra-names":
+        row["dns_filter_hosts"] = ["elsewhere.test"]
     if word == "wider":
         row["allowed_cidrs"] = ["0.0.0.0/0"]
     text = "{not json" if word == "no-json" else json.dumps(row)
