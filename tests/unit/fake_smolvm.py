@@ -6,7 +6,8 @@ The test writes two files beside it: `version`, what --version says, and `behavi
   hang, die, junk, flood, nothing, refuse            instead of what the command does
   hang-after, die-after, junk-after                  after it was done
   create without-cidrs|without-names|without-dns|extra-names|wider|text|no-json  stores another row
-  start no-vmm|dead-vmm|hidden-vmm                   says "running": none is named, it has ended, it has no environment to be known by
+  start no-vmm|dead-vmm                              says "running": none is named, it has ended
+  start hidden-vmm|plain-vmm                         one that shows no environment; one that isn't called as smolvm calls its own
   exec deaf|slow                                     says "is not running": always, twice
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
   status stranger                                    names the process in the file `stranger`
@@ -144,9 +145,10 @@ def start(words, word):
     row = machines.read(name)
     if word != "no-vmm":
         # A shell that waits for a line which never comes, called as smolvm calls its VMM.
-        (HERE / "_boot-vm").write_text("read line\n")
+        verb = "plain" if word == "plain-vmm" else "_boot-vm"
+        (HERE / verb).write_text("read line\n")
         reads, writes = os.pipe()
-        vmm = subprocess.Popen(["smolvm", "_boot-vm", f"{directory(name)}/boot-config.json"], executable="/bin/sh", cwd=HERE, stdin=reads,
+        vmm = subprocess.Popen(["smolvm", verb, f"{directory(name)}/boot-config.json"], executable="/bin/sh", cwd=HERE, stdin=reads,
                                pass_fds=[writes], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                env={} if word == "hidden-vmm" else None)
         if word == "dead-vmm":

@@ -127,6 +127,7 @@ static inline void machine_must_end(struct bottle *bottle)
 {
     struct error error = { 0 };
     cr_expect(smolmachines_backend.destroy(bottle, &error), "%s", error.text);
+    cr_expect(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "the VMM, an orphan of ours, was not reaped");
     expect_nothing_left("a good end");
 }
 

@@ -171,6 +171,7 @@ Test(launcher_machine_start, an_engine_that_hangs_is_killed)
 /* Neither `status` nor `delete` helps to find the VMM. */
 static const struct refusal forsaken[] = {
     { "start die-after\nstatus junk\nstop refuse\ndelete refuse", ERROR_HOST, "machine start ended with status 137" },
+    { "start plain-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "start hidden-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "exec on-host\nstop nothing\ndelete nothing", ERROR_BROKEN, "the host's kernel" },
 };
