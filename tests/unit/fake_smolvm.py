@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -SE
 """Plays smolvm for the launcher's tests: its command lines by version, its state database, and machines that are a process each, which does nothing.
-What is run in a machine runs on the host, with the guest's /tmp in the machine's directory.
+What is run in a machine runs on the host, but the guest's /tmp and /proc/sys are in the machine's directory.
 
 The test writes two files beside it: `version`, what --version says, and `behaviour`, lines of "VERB WORD":
   hang, die, junk, flood, nothing, refuse            instead of what the command does
@@ -136,6 +136,7 @@ def create(words, word):
     text = "{not json" if word == "no-json" else json.dumps(row)
     Machines().write(name, text if word == "text" else text.encode())
     (directory(name) / "tmp").mkdir(parents=True)
+    (directory(name) / "sys/net/ipv4").mkdir(parents=True)
     print(f"Created machine: {name}")
 
 
@@ -180,7 +181,10 @@ def run(words, word):
     if command[-1] == "/proc/sys/kernel/random/boot_id" and word != "on-host":
         print({"odd-kernel": KERNEL.replace("6.12", "junk"), "odd-boot": KERNEL.replace("5f", "..")}.get(word, KERNEL), end="")
         return
-    own = [str(directory(name)) + one if one.startswith("/tmp/") else one for one in command]
+    if word == "on-host":
+        os.execvp(command[0], command)
+    place = str(directory(name))
+    own = [(place + one if one.startswith("/tmp/") else one).replace("/proc/sys/", f"{place}/sys/") for one in command]
     os.execvp(own[0], own)
 
 
