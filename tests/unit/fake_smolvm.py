@@ -1,12 +1,13 @@
 #!/usr/bin/python3 -SE
 """Plays smolvm for the launcher's tests: its command lines by version, its state database, and machines that are a process each, which does nothing.
-What is run in a machine runs on the host, with the guest's /tmp in the machine's directory.
+What is run in a machine runs on the host, but the guest's /tmp and /proc/sys are in the machine's directory.
 
 The test writes two files beside it: `version`, what --version says, and `behaviour`, lines of "VERB WORD":
   hang, die, junk, flood, nothing, refuse            instead of what the command does
   hang-after, die-after, junk-after                  after it was done
-  create without-cidrs|without-names|without-dns|wider|text|no-json     stores another row
-  start no-vmm|dead-vmm|hidden-vmm                   says "running": none is named, it has ended, it has no environment to be known by
+  create without-cidrs|without-names|without-dns|extra-names|wider|text|no-json  stores another row
+  start no-vmm|dead-vmm                              says "running": none is named, it has ended
+  start hidden-vmm|plain-vmm                         one that shows no environment; one that isn't called as smolvm calls its own
   exec deaf|slow                                     says "is not running": always, twice
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
   status stranger                                    names the process in the file `stranger`
@@ -128,11 +129,14 @@ def create(words, word):
     for left_out, field in ("without-cidrs", "allowed_cidrs"), ("without-names", "dns_filter_hosts"), ("without-dns", "dns"):
         if word == left_out:
             del row[field]
+    if word == "extra-names":
+        row["dns_filter_hosts"] = ["elsewhere.test"]
     if word == "wider":
         row["allowed_cidrs"] = ["0.0.0.0/0"]
     text = "{not json" if word == "no-json" else json.dumps(row)
     Machines().write(name, text if word == "text" else text.encode())
-    (directory(name) / "tmp/net/ipv4").mkdir(parents=True)
+    (directory(name) / "tmp").mkdir(parents=True)
+    (directory(name) / "sys/net/ipv4").mkdir(parents=True)
     print(f"Created machine: {name}")
 
 
@@ -142,9 +146,10 @@ def start(words, word):
     row = machines.read(name)
     if word != "no-vmm":
         # A shell that waits for a line which never comes, called as smolvm calls its VMM.
-        (HERE / "_boot-vm").write_text("read line\n")
+        verb = "plain" if word == "plain-vmm" else "_boot-vm"
+        (HERE / verb).write_text("read line\n")
         reads, writes = os.pipe()
-        vmm = subprocess.Popen(["smolvm", "_boot-vm", f"{directory(name)}/boot-config.json"], executable="/bin/sh", cwd=HERE, stdin=reads,
+        vmm = subprocess.Popen(["smolvm", verb, f"{directory(name)}/boot-config.json"], executable="/bin/sh", cwd=HERE, stdin=reads,
                                pass_fds=[writes], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                env={} if word == "hidden-vmm" else None)
         if word == "dead-vmm":
@@ -176,10 +181,10 @@ def run(words, word):
     if command[-1] == "/proc/sys/kernel/random/boot_id" and word != "on-host":
         print({"odd-kernel": KERNEL.replace("6.12", "junk"), "odd-boot": KERNEL.replace("5f", "..")}.get(word, KERNEL), end="")
         return
-    own = [str(directory(name)) + one if one.startswith("/tmp/") else one for one in command]
-    own = [one.replace("/proc/sys/", f"{directory(name)}/tmp/") for one in own]
-    if own[0].endswith("/tmp/bottle-step") and os.access(own[0], os.X_OK) and os.geteuid() != 0:
-        own = own[2:]  # only root can become another
+    if word == "on-host":
+        os.execvp(command[0], command)
+    place = str(directory(name))
+    own = [(place + one if one.startswith("/tmp/") else one).replace("/proc/sys/", f"{place}/sys/") for one in command]
     os.execvp(own[0], own)
 
 

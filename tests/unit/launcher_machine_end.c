@@ -79,9 +79,11 @@ Test(launcher_machine_end, a_stranger_that_the_engine_calls_its_vmm_is_left_alon
     char text[16];
     int status;
     pid_t stranger = fork();
-    if (stranger == 0)
+    if (stranger == 0) {
+        process_die_with_parent(-1);
         for (;;)
             pause();
+    }
     snprintf(text, sizeof text, "%d", (int)stranger);
     write_scratch("stranger", 0644, text);
     behave("status stranger");

@@ -107,9 +107,10 @@ static inline void expect_nothing_left(const char *after)
 static inline struct bottle *start_machine(const char *policy, uint32_t without, struct error *error)
 {
     static char step[PATH_MAX];
-    cr_assert(install_find("bottle-step", step, error), "%s", error->text);
+    struct error missing = { 0 };
+    cr_assert(install_find("bottle-step", step, &missing), "%s", missing.text);
     const struct bottle_options options = {
-        .without = without, .step_path = step, .policy = policy, .door = { .wanted = true, .host = DOOR, .port = 9 }
+        .without = without, .policy = policy, .door = { .wanted = true, .host = DOOR, .port = 9 }, .step_path = step
     };
     return smolmachines_backend.start(&options, error);
 }
@@ -126,6 +127,7 @@ static inline void machine_must_end(struct bottle *bottle)
 {
     struct error error = { 0 };
     cr_expect(smolmachines_backend.destroy(bottle, &error), "%s", error.text);
+    cr_expect(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "the VMM, an orphan of ours, was not reaped");
     expect_nothing_left("a good end");
 }
 

@@ -60,6 +60,26 @@ Test(launcher_machine_start, a_row_with_another_policy_is_not_started)
     cr_expect_str_eq(line_of("machine start"), "");
 }
 
+static const struct {
+    const char *behaviour, *policy;
+    uint32_t without;
+    const char *says;
+} unasked[] = {
+    { "create extra-names", "cidr", 0, "cidrs " DOOR "/32, names elsewhere.test" },
+    { "create wider", NULL, OPEN, "cidrs 0.0.0.0/0, names any" },
+};
+
+Test(launcher_machine_start, a_row_with_a_policy_that_was_not_asked_for_is_not_started_either)
+{
+    for (size_t i = 0; i < sizeof unasked / sizeof *unasked; i++) {
+        struct error error = { 0 };
+        behave(unasked[i].behaviour);
+        cr_expect_null(start_machine(unasked[i].policy, unasked[i].without, &error));
+        cr_expect(error.code == ERROR_BROKEN && strstr(error.text, unasked[i].says) != NULL, "%s", error.text);
+        expect_nothing_left(unasked[i].behaviour);
+    }
+}
+
 /* Their bounds are long and are not waited out. */
 static const struct refusal dead[] = {
     { "start nothing", ERROR_BROKEN, "has no VMM that lives: smolvm machine exec ended with status 1" },
@@ -151,6 +171,7 @@ Test(launcher_machine_start, an_engine_that_hangs_is_killed)
 /* Neither `status` nor `delete` helps to find the VMM. */
 static const struct refusal forsaken[] = {
     { "start die-after\nstatus junk\nstop refuse\ndelete refuse", ERROR_HOST, "machine start ended with status 137" },
+    { "start plain-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "start hidden-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "exec on-host\nstop nothing\ndelete nothing", ERROR_BROKEN, "the host's kernel" },
 };

@@ -71,14 +71,13 @@ static bool has_ended(int handle, uint64_t deadline)
 }
 
 /* Ends what is still there past `deadline`; true if there was nothing to end. */
-static bool end_process(pid_t pid, int handle, uint64_t deadline)
+static bool end_process(int handle, uint64_t deadline)
 {
     bool ended = has_ended(handle, deadline);
     if (!ended) {
         syscall(SYS_pidfd_send_signal, handle, SIGKILL, NULL, 0);
         has_ended(handle, clock_microseconds() + machine_bounds.gone * 1000ull);
     }
-    waitpid(pid, NULL, WNOHANG); /* an orphan of the engine's comes to us where we are PID 1 */
     return ended;
 }
 
@@ -99,7 +98,7 @@ static bool end_processes(const struct bottle *bottle, uint64_t deadline, struct
             if (handle < 0 || !is_of(bottle, pid) || has_ended(handle, 0))
                 continue;
             found = true;
-            if (!end_process(pid, handle, deadline))
+            if (!end_process(handle, deadline))
                 lived_on = lived_on == 0 || pid == bottle->monitor ? pid : lived_on;
         }
         closedir(processes);
@@ -113,6 +112,8 @@ static bool is_vmm_gone(struct bottle *bottle, uint64_t deadline, struct error *
 {
     bool gone = bottle->monitor_handle < 0 || has_ended(bottle->monitor_handle, deadline);
     cleanup_close_fd(&bottle->monitor_handle);
+    if (gone && bottle->monitor > 0)
+        waitpid(bottle->monitor, NULL, WNOHANG); /* an orphan of the engine's comes to us where we are PID 1 */
     return gone ||
            error_set(error, ERROR_BROKEN,
                      "process %d, which the engine called the machine's VMM, lives on, and doesn't look like one: "

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../../probes/sha256.h"
+#include "../../smolvm/kernel_image.h"
 #include "../../support/cleanup.h"
 #include "../../smolvm/kernel_image.h"
 #include "machine.h"
