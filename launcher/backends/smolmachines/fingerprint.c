@@ -9,7 +9,6 @@
 #include "../../../probes/sha256.h"
 #include "../../smolvm/kernel_image.h"
 #include "../../support/cleanup.h"
-#include "../../smolvm/kernel_image.h"
 #include "machine.h"
 
 #define DIGITS 16 /* of the 64, that are shown */
