@@ -95,6 +95,9 @@ Test(launcher_machine_boot, files_go_in_and_commands_run_as_root_and_as_the_user
     cr_expect_eq(run(bottle, PRINCIPAL_ROOT, look, output, sizeof output), 7);
     cr_expect_str_eq(output, "what was put\n751\n");
     cr_expect_not(smolmachines_backend.put(bottle, "file", file, 0751, &error), "a file was put over another");
+    cr_expect(strstr(error.text, "exit status 1: ") != NULL || strstr(error.text, "exit status 2: ") != NULL, "%s",
+              error.text);
+    cr_expect_not_null(strstr(error.text, "exist"), "%s", error.text);
     cr_expect_not(smolmachines_backend.put(bottle, "../file", file, 0751, &error));
     char *const who[] = { "/usr/bin/id", "-u", NULL };
     /* The fake's guest is the host, where only root can become another. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,8 @@ static bool put(struct bottle *bottle, const char *script, const char *name, int
     char *const command[] = {
         (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char *)script, (char[]){ "put" }, path, octal, NULL
     };
-    const int streams[3] = { file, -1, -1 };
+    cleanup_close int errors = memfd_create("errors", MFD_CLOEXEC);
+    const int streams[3] = { file, -1, errors };
     pid_t pid;
     int status = -1;
     if (!spawn(bottle, command, streams, PUT_SECONDS, &pid, error))
@@ -54,8 +56,13 @@ static bool put(struct bottle *bottle, const char *script, const char *name, int
         smolvm_kill(pid);
         return error_set(error, ERROR_BROKEN, "the machine didn't take %s in time", path);
     }
-    return status == 0 || error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d", path,
-                                    process_exit_status(status));
+    if (status == 0)
+        return true;
+    char text[4096], line[160] = "";
+    ssize_t size = pread(errors, text, sizeof text, 0);
+    smolvm_last_line(text, size > 0 ? (size_t)size : 0, line, sizeof line);
+    return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s", path,
+                     process_exit_status(status), line);
 }
 
 #define PUT_SCRIPT "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\""
