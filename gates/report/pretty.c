@@ -238,15 +238,21 @@ static void print_reason(const struct run *run, size_t index, FILE *stream)
 static void print_not_proved(const struct run *run, const struct report_style *style, FILE *stream)
 {
     const struct backend *backend = run->options.backend;
+    bool some = false;
+    for (size_t i = 0; i < backend->fence_count; i++)
+        some = some || !self_proof_exercised(run, &backend->fences[i]);
+    if (!some && run->plan.not_proved_count == 0)
+        return;
     fprintf(stream, "  %snot proved here%s\n", paint(style, BOLD), paint(style, PLAIN));
     for (size_t i = 0; i < run->plan.not_proved_count; i++)
         print_reason(run, i, stream);
-    fprintf(stream, "    fences that no vector of this run exercises:\n      ");
+    if (some)
+        fprintf(stream, "    fences that no vector of this run exercises:\n      ");
     struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = 0; i < backend->fence_count; i++)
         if (!self_proof_exercised(run, &backend->fences[i]))
             print_word(&wrapper, backend->fences[i].name);
-    fprintf(stream, "\n\n");
+    fputs(some ? "\n\n" : "\n", stream);
 }
 
 static void print_pairs(const struct run *run, const struct report_style *style, FILE *stream)

@@ -207,3 +207,24 @@ Test(formats, a_verdict_that_is_not_pass_is_a_failing_point_of_its_own)
         run_free(run);
     }
 }
+
+/* A heading stands over something, or not at all. */
+Test(formats, nothing_unproved_is_not_mentioned)
+{
+    static const uint16_t asked[] = { 114 };
+    struct backend fenceless = native_backend;
+    for (int kind = 0; kind < 4; kind++) {
+        struct run *run = crafted_run(asked, 1, SELF_PROOF_OPEN);
+        fenceless.fence_count = kind & 1 ? native_backend.fence_count : 0;
+        run->options.backend = &fenceless;
+        if (kind & 2)
+            plan_note_unproved(&run->plan, 106, "of this host");
+        run_judge(run);
+        char *pretty = told(run, report_pretty);
+        cr_expect_eq(count_of(pretty, "not proved here"), kind != 0, "%s", pretty);
+        cr_expect_eq(count_of(pretty, "fences that no vector"), (size_t)(kind & 1), "%s", pretty);
+        cr_expect_eq(count_of(pretty, "of this host"), (size_t)(kind >> 1), "%s", pretty);
+        free(pretty);
+        run_free(run);
+    }
+}

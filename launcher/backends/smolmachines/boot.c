@@ -125,7 +125,8 @@ static bool set_row(struct bottle *bottle, enum smolvm_policy policy, struct err
                     (!hardened || strcmp(row.dns, bottle->door.host) == 0);
     snprintf(bottle->policy, sizeof bottle->policy, "cidrs %.40s%s, names %.40s, dns %.40s, network %.16s",
              row.limited ? (row.cidr_count > 0 ? row.cidrs[0] : "none") : "any", written ? " (written here)" : "",
-             row.filtered ? (row.host_count > 0 ? row.hosts[0] : "none") : "any", row.dns, row.network_backend);
+             row.filtered ? (row.host_count > 0 ? row.hosts[0] : "none") : "any", row.dns,
+             row.network_backend[0] != '\0' ? row.network_backend : "default");
     return as_asked ||
            error_set(error, ERROR_BROKEN, "the engine stored another policy than was asked for: %s", bottle->policy);
 }
