@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SPACINGS       50     /* in the plan's time, the least being that of two seconds */
-#define LEAST_SPACING  40000u /* microseconds between the first two; it grows by itself each time */
 #define LAST_PATIENCE  50000u /* for the answer to the last one where an earlier one was answered */
 #define OWN_PORT_TRIES 4
 #define AT_ONCE        16
@@ -41,12 +39,6 @@ static ssize_t send_once(struct attempt *attempt)
                   attempt->target_size);
 }
 
-static uint64_t spacing(const struct attempt *attempt)
-{
-    uint64_t part = (attempt->deadline - attempt->started) / SPACINGS;
-    return part > LEAST_SPACING ? part : LEAST_SPACING;
-}
-
 static void send_next(struct attempt *attempt, uint64_t now)
 {
     ssize_t sent = send_once(attempt);
@@ -63,7 +55,7 @@ static void send_next(struct attempt *attempt, uint64_t now)
 
     attempt->sends++;
     if (attempt->sends < attempt->repeats)
-        attempt->wake = attempt->started + spacing(attempt) * (attempt->sends * (attempt->sends + 1u) / 2);
+        attempt->wake = attempt_next_try(attempt);
     else if (attempt->sent == 0)
         finish(attempt);
     else

@@ -66,6 +66,8 @@ struct attempt {
     } target;
     socklen_t target_size;
     bool connected, answered;
+    int protocol; /* streams: how they were dialled */
+    bool in_syn;
     uint8_t sends;
     uint16_t request_size, request_sent, answer_size;
     uint8_t request[REQUEST_MAX];
@@ -93,6 +95,10 @@ extern const struct mechanism_functions tcp_functions, mptcp_functions, tcp_fast
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);
 void attempt_end_keeping_socket(struct attempt *attempt, enum stage stage, int error);
+
+/* When to try for the next time, after `sends` tries: 1, 3, 6, 10 ... spacings after the start. A spacing is a fiftieth of the plan's
+ * time, and 40 ms at least, which is that of two seconds. */
+uint64_t attempt_next_try(const struct attempt *attempt);
 
 /* The ordinary payload: the raw nonce, a space, its hex digits, a newline. */
 void attempt_set_payload(struct attempt *attempt);

@@ -51,6 +51,16 @@ void attempt_end_keeping_socket(struct attempt *attempt, enum stage stage, int e
     attempt->error = error;
 }
 
+#define SPACINGS      50 /* in the plan's time */
+#define LEAST_SPACING 40000u
+
+uint64_t attempt_next_try(const struct attempt *attempt)
+{
+    uint64_t spacing = (attempt->deadline - attempt->started) / SPACINGS;
+    return attempt->started +
+           (spacing > LEAST_SPACING ? spacing : LEAST_SPACING) * (attempt->sends * (attempt->sends + 1u) / 2);
+}
+
 void attempt_end(struct attempt *attempt, enum stage stage, int error)
 {
     if (attempt->socket >= 0)

@@ -39,13 +39,25 @@ static void end_when_connected(struct attempt *attempt)
         attempt_end_keeping_socket(attempt, STAGE_SENT, 0);
 }
 
+static void await_answer(struct attempt *attempt, uint64_t now)
+{
+    if (attempt->wake > now + ANSWER_PATIENCE)
+        attempt->wake = now + ANSWER_PATIENCE;
+    end_when_connected(attempt);
+}
+
 /* The request stays empty. */
 static void start_syn(struct attempt *attempt, uint64_t now)
 {
     stream_start(attempt, now);
-    if (attempt->wake > now + ANSWER_PATIENCE)
-        attempt->wake = now + ANSWER_PATIENCE;
-    end_when_connected(attempt);
+    await_answer(attempt, now);
+}
+
+static void syn_timer(struct attempt *attempt, uint64_t now)
+{
+    stream_timer(attempt, now);
+    if (!attempt->ended)
+        await_answer(attempt, now);
 }
 
 static void syn_ready(struct attempt *attempt, short events, uint64_t now)
@@ -57,4 +69,4 @@ static void syn_ready(struct attempt *attempt, short events, uint64_t now)
 const struct mechanism_functions tcp_functions = { start_plain, stream_ready, stream_timer };
 const struct mechanism_functions mptcp_functions = { start_multipath, stream_ready, stream_timer };
 const struct mechanism_functions tcp_fastopen_functions = { start_fast, stream_ready, stream_timer };
-const struct mechanism_functions tcp_syn_functions = { start_syn, syn_ready, stream_timer };
+const struct mechanism_functions tcp_syn_functions = { start_syn, syn_ready, syn_timer };

@@ -64,6 +64,35 @@ Test(wire, a_fast_open_is_delivered_once_whether_the_listener_takes_data_from_a_
     cr_expect_lt(outcome.milliseconds, 2500, "nobody was silent");
 }
 
+/* An engine that relays a few connections at a time refuses the others: a refusal is asked again, and only an answer ends it. */
+Test(wire, a_connection_that_is_refused_is_dialled_as_often_as_a_datagram_is_sent)
+{
+    static const enum mechanism mechanisms[] = { MECHANISM_TCP, MECHANISM_TCP_FASTOPEN, MECHANISM_TCP_SYN,
+                                                 MECHANISM_DNS_TCP };
+    enum { KINDS = sizeof mechanisms / sizeof *mechanisms };
+    WIRE_SKIP_IF(!wire_enter_empty());
+    int lo = wire_listen("lo");
+    struct endpoint *tcp = world_add(ANSWERS_TOKEN, SOCK_STREAM, NULL);
+    uint16_t seqs[KINDS], ports[KINDS];
+    plan_begin(5000, NULL);
+    for (size_t i = 0; i < KINDS; i++) {
+        ports[i] = dead_port(SOCK_STREAM);
+        seqs[i] = plan_add(mechanisms[i], "127.0.0.1", ports[i]);
+    }
+    uint16_t answered = plan_add(MECHANISM_TCP, "127.0.0.1", tcp->port);
+    run(NULL);
+    wire_take_all(lo);
+    for (size_t i = 0; i < KINDS; i++) {
+        expect(seqs[i], STAGE_CONNECT, "ECONNREFUSED", "");
+        cr_expect_eq(wire_count_syns(ports[i]), 3, "mechanism %zu: %u SYNs", i, wire_count_syns(ports[i]));
+        cr_expect_geq(done[seqs[i]].microseconds, 300000); /* 1 + 2 fiftieths of five seconds */
+    }
+    expect(answered, STAGE_ANSWERED, "", TOKEN);
+    cr_expect_eq(wire_count_syns(tcp->port), 1);
+    cr_expect_eq(tcp->visits, 1);
+    cr_expect_lt(outcome.milliseconds, 4500, "nobody was silent");
+}
+
 Test(wire, a_kernel_that_is_told_not_to_make_fast_opens_says_so_in_the_record)
 {
     WIRE_SKIP_IF(!wire_enter_empty());

@@ -211,6 +211,17 @@ static inline unsigned wire_count_datagrams(const char *to, uint16_t port, uint1
     return wire_count_datagrams_of(IPPROTO_UDP, to, port, seq);
 }
 
+/* How many bare SYNs went to a port. */
+static inline unsigned wire_count_syns(uint16_t port)
+{
+    struct piece piece;
+    unsigned count = 0;
+    for (size_t i = 0; i < frame_count; i++)
+        count += wire_parse(&frames[i], &piece) && piece.protocol == IPPROTO_TCP && piece.to_port == port &&
+                 (piece.flags & (TH_SYN | TH_ACK)) == TH_SYN;
+    return count;
+}
+
 /* The first bare SYN to a port. False if there is none. */
 static inline bool wire_find_syn(uint16_t port, struct piece *piece)
 {
