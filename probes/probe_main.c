@@ -67,6 +67,8 @@ static void say_hello(struct recorder *recorder)
     recorder_write(recorder, &hello);
 }
 
+#define DOOR_MOST 10000u /* milliseconds */
+
 /* One round trip, bounded by a third of the deadline, so that a dead door doesn't double a run. */
 static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder *recorder)
 {
@@ -76,7 +78,8 @@ static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder 
     memcpy(act.address, plan.door_host, sizeof plan.door_host);
     memcpy(act.nonce, challenge, sizeof act.nonce);
     struct attempt attempt = { .planned = &act, .functions = &door_functions, .repeats = 1 };
-    attempts_run(&attempt, 1, (plan.deadline_milliseconds + 2) / 3, recorder);
+    uint32_t third = (plan.deadline_milliseconds + 2) / 3;
+    attempts_run(&attempt, 1, third < DOOR_MOST ? third : DOOR_MOST, recorder);
 }
 
 static void try_all(struct recorder *recorder)

@@ -9,10 +9,15 @@
 
 #include "../backend.h"
 
-/* The gate without this fence and those that mask it: it must find a way out. */
-#define PROOF "bottle-gate run --mutant=%s"
-
 enum { VECTORS_A_LINE = 12 };
+
+/* The gate without this fence and those that mask it: it must find a way out. */
+static void print_proof(const struct backend *backend, const struct fence *fence)
+{
+    bool usual = backend == &native_backend;
+    printf("bottle-gate run %s%s%s--mutant=%s", usual ? "" : "--backend=", usual ? "" : backend->name, usual ? "" : " ",
+           fence->name);
+}
 
 static void print_masks(const struct backend *backend, const struct fence *fence, const char *quote,
                         const char *between)
@@ -43,7 +48,9 @@ static void print_fences(const struct backend *backend)
             printf("\n  %-14s masked by: ", "");
             print_masks(backend, fence, "", ", ");
         }
-        printf("\n  %-14s proved by: " PROOF "\n", "", fence->name);
+        printf("\n  %-14s proved by: ", "");
+        print_proof(backend, fence);
+        putchar('\n');
     }
 }
 
@@ -58,7 +65,11 @@ static void print_json(const struct backend *backend)
             printf("%s%u", j == 0 ? "" : ",", fence->vectors[j]);
         fputs("],\"masked_by\":[", stdout);
         print_masks(backend, fence, "\"", ",");
-        printf(fence->vectors[0] != 0 ? "],\"proof\":\"" PROOF "\"}" : "],\"proof\":null}", fence->name);
+        fputs(fence->vectors[0] != 0 ? "],\"proof\":\"" : "],\"proof\":null}", stdout);
+        if (fence->vectors[0] == 0)
+            continue;
+        print_proof(backend, fence);
+        fputs("\"}", stdout);
     }
     fputs("]}", stdout);
 }

@@ -43,7 +43,7 @@ def test_backends_and_their_fences_for_people_and_programs(account):
     assert listed.returncode == 0 and listed.stdout.startswith("native ")
     table = account.run("bottle", "backends", "native").stdout
     everything = json.loads(account.run("bottle", "backends", "--json").stdout)
-    assert [backend["name"] for backend in everything] == ["native"]
+    assert [backend["name"] for backend in everything] == ["native", "smolmachines"]
     fences = {fence["name"]: fence for fence in everything[0]["fences"]}
     assert list(fences) == ["network", "mount", "pid", "user", "ipc", "uts", "cgroup", "time", "no-new-privs", "capabilities",
                             "seccomp", "limits", "descriptors", "session", "nesting"]
@@ -57,7 +57,10 @@ def test_backends_and_their_fences_for_people_and_programs(account):
             assert fence["proof"] is None
         assert all(f"BG-{vector:03}" in table for vector in fence["vectors"])
     assert table.count("unproved: no vector tries it yet") == sum(not fence["vectors"] for fence in fences.values())
-    assert json.loads(account.run("bottle", "backends", "native", "--json").stdout) == everything
+    assert json.loads(account.run("bottle", "backends", "native", "--json").stdout) == everything[:1]
+    machines = everything[1]["fences"]
+    assert [fence["name"] for fence in machines] == ["cidrs", "dns-filter", "floor"] and machines[2]["masked_by"] == ["cidrs"]
+    assert all(fence["proof"] == f"bottle-gate run --backend=smolmachines --mutant={fence['name']}" for fence in machines)
 
 
 # Bad input.
