@@ -86,8 +86,10 @@ enum channel_result channel_receive(int end, struct channel_message *message, in
         .msg_iov = &content, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space
     };
     ssize_t got;
-    while ((got = recvmsg(end, &envelope, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-        ;
+    /* An end that is closed with something unread resets the connection. That is told once, and before what it had sent itself. */
+    bool reset = false;
+    while ((got = recvmsg(end, &envelope, MSG_CMSG_CLOEXEC)) < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)))
+        reset = reset || errno == ECONNRESET;
     int received = -1;
     struct cmsghdr *header = CMSG_FIRSTHDR(&envelope);
     if (got > 0 && header != NULL && header->cmsg_type == SCM_RIGHTS)
