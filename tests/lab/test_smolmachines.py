@@ -124,7 +124,7 @@ def test_the_hardened_machine_passes(run):
 
 
 def test_a_list_of_addresses_alone_leaves_port_53_open_to_both_principals_and_nothing_else(run):
-    """Datagrams to any address, of either family. Connections too, but the engine has four at a time and refuses those that come meanwhile."""
+    """To any address, of either family, by datagrams and connections: all of them, and nothing that goes elsewhere."""
     cidr = run("cidr")
     assert (cidr.status, cidr.report["verdict"]) == (1, "FAIL"), cidr.file("out")
     cidr.check_whole()
@@ -133,9 +133,8 @@ def test_a_list_of_addresses_alone_leaves_port_53_open_to_both_principals_and_no
     escaped, blocked = cidr.attempts("ESCAPED"), cidr.attempts("BLOCKED")
     assert len(escaped | blocked) == len(cidr.report["attempts"])
     assert {target.rpartition("/")[0].rpartition(":")[2] for _, target, _ in escaped} == {"53"}
-    assert not {attempt for attempt in blocked if attempt[1].endswith(":53/udp")}
+    assert not {attempt for attempt in blocked if attempt[1].endswith((":53/udp", ":53/tcp"))}
     for principal in ("user", "root"):
-        assert len([attempt for attempt in escaped if attempt[1].endswith(":53/tcp") and attempt[2] == principal]) >= 4
         assert {"BG-048", "BG-049"} <= {vector for vector, _, who in escaped if who == principal}
 
 
