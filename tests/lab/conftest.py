@@ -18,10 +18,14 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "bottle-gate"
 
 
-@pytest.fixture
-def run():
-    """ci/lab/run as a module."""
-    loader = importlib.machinery.SourceFileLoader("lab_run", str(TOP / "ci" / "lab" / "run"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("lab_run", loader))
+def as_module(program):
+    """A program of ci/lab, whose name has no ending, as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"lab_{program}", str(TOP / "ci" / "lab" / program))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def run():
+    return as_module("run")

@@ -1,7 +1,5 @@
 """The matrix without a machine: each kind of row is what its run left, none is taken for another, and the README shows what is recorded."""
 
-import importlib.machinery
-import importlib.util
 import json
 import subprocess
 
@@ -10,7 +8,7 @@ import pytest
 import programs
 import rows
 import wheel
-from conftest import TOP
+from conftest import TOP, as_module
 
 BOUND = 60
 BOOTED = "lab: booting, emulated (as asked)\nlab: ended after 90 s: exit status 0\n"
@@ -18,11 +16,7 @@ BOOTED = "lab: booting, emulated (as asked)\nlab: ended after 90 s: exit status 
 
 @pytest.fixture
 def matrix():
-    """ci/lab/matrix as a module."""
-    loader = importlib.machinery.SourceFileLoader("lab_matrix", str(TOP / "ci" / "lab" / "matrix"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("lab_matrix", loader))
-    loader.exec_module(module)
-    return module
+    return as_module("matrix")
 
 
 def attempt(vector, principal, verdict="BLOCKED"):

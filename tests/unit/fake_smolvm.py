@@ -11,6 +11,7 @@ The test writes two files beside it: `version`, what --version says, and `behavi
   exec deaf|slow                                     says "is not running": always, twice
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
   status stranger                                    names the process in the file `stranger`
+  egress-events none                                 lists nothing, and else two refusals
   delete keep-row|keep-vmm|shut-directory            and says that it is done
 
 It writes: `log`, a line for each command line; `times`, when each `exec` began, in seconds; `environment`, of the last command.
@@ -221,7 +222,12 @@ def delete(words, word):
     print(f"Deleted machine: {name}")
 
 
-VERBS = {"create": create, "start": start, "status": status, "exec": run, "stop": stop, "delete": delete}
+def events(words, word):
+    take_name([each for each in words if each != "--json"], True)
+    print(json.dumps([] if word == "none" else [{"timestamp": "", "operation": "connect", "dest": "10.0.0.1:80"}] * 2))
+
+
+VERBS = {"create": create, "start": start, "status": status, "exec": run, "stop": stop, "delete": delete, "egress-events": events}
 
 
 def main():

@@ -222,3 +222,27 @@ Test(launcher_machine_boot, a_mutants_row_lacks_what_it_is_to_lack)
         machine_must_end(bottle);
     }
 }
+
+Test(launcher_machine_boot, what_the_engine_refused_is_told_and_that_it_says_nothing_too)
+{
+    static const struct {
+        const char *version, *behaviour, *told;
+    } rows[] = {
+        { "1.32.2", "", "egress-events: 2 refused, the first connect 10.0.0.1:80" },
+        { "1.32.2", "egress-events none", "egress-events: 0 refused" },
+        { "1.32.2", "egress-events refuse", "egress-events: no answer" },
+        { "1.32.2", "egress-events junk", "egress-events: unreadable" },
+        { "1.4.0", "", "" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[FENCE_LOG] = "?";
+        fake_version(rows[i].version);
+        behave("");
+        struct bottle *bottle = machine_must_start("cidr", 0);
+        behave(rows[i].behaviour);
+        smolmachines_backend.fence_log(bottle, text);
+        cr_expect_str_eq(text, rows[i].told, "%s, %s: %s", rows[i].version, rows[i].behaviour, text);
+        behave("");
+        machine_must_end(bottle);
+    }
+}

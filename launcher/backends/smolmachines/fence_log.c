@@ -12,9 +12,11 @@ void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG])
     struct smolvm_events events;
     struct smolvm_event first;
     text[0] = '\0';
-    if (!smolvm_can(&bottle->version, SMOLVM_EGRESS_EVENTS) || !machine_command(bottle, SMOLVM_EVENTS, &result, NULL))
+    if (!smolvm_can(&bottle->version, SMOLVM_EGRESS_EVENTS))
         return;
-    if (!smolvm_events_parse(result.output, result.output_size, &first, 1, &events, NULL))
+    if (!machine_command(bottle, SMOLVM_EVENTS, &result, NULL))
+        snprintf(text, FENCE_LOG, "egress-events: no answer");
+    else if (!smolvm_events_parse(result.output, result.output_size, &first, 1, &events, NULL))
         snprintf(text, FENCE_LOG, "egress-events: unreadable");
     else if (events.kept == 0)
         snprintf(text, FENCE_LOG, "egress-events: %zu refused", events.total);
