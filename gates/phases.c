@@ -131,11 +131,11 @@ static bool follow_progress(int pipe, void (*progress)(const char *, void *), vo
     }
 }
 
-bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
-                void *context, struct error *error)
+static bool run_at_once(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
+                        void *context, struct error *error)
 {
     int steps[2];
-    bool started = count <= PHASES_AT_ONCE;
+    bool started = true;
     uint64_t milliseconds = 0;
     if (pipe2(steps, O_CLOEXEC) != 0)
         return error_system(error, "can't make a pipe");
@@ -161,4 +161,15 @@ bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(con
         if (jobs[k].result->state == PHASE_FAILED && jobs[k].result->error.code == ERROR_HOST)
             return error_set(error, ERROR_HOST, "%s", jobs[k].result->error.text);
     return started;
+}
+
+bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
+                void *context, struct error *error)
+{
+    for (size_t done = 0, now; done < count; done += now) {
+        now = phases_room(&jobs[done], count - done);
+        if (!run_at_once(&jobs[done], now, progress, context, error))
+            return false;
+    }
+    return true;
 }

@@ -15,7 +15,7 @@ struct phase_job {
     struct phase_result *result; /* in memory that is shared with the phase's process */
 };
 
-/* Runs 1 to PHASES_AT_ONCE jobs to their ends. `progress` (or NULL) is called with a line at each step of each. False if one
+/* Runs `count` jobs to their ends, as many side by side as phases_room says. `progress` (or NULL) is called with a line at each step of each. False if one
  * could not be started, or found that this host lacks something (ERROR_HOST); other failures are in the results. */
 bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
                 void *context, struct error *error);
@@ -23,7 +23,11 @@ bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(con
 /* Ends every phase that is under way; for a signal handler (async-signal-safe). */
 void phases_interrupt(void);
 
-/* SIGKILLs the process of job `index`, if it is under way: for the selftest. */
+/* How many of `count` jobs, from the first on, this host has room for at the same time: 1 to PHASES_AT_ONCE. Bottles with a kernel of
+ * their own take memory (struct backend, bottle_mebibytes) and a processor each. */
+size_t phases_room(const struct phase_job *jobs, size_t count);
+
+/* SIGKILLs the process of job `index` of those that are under way: for the selftest. */
 void phases_kill(size_t index);
 
 #endif

@@ -82,12 +82,7 @@ static bool run_phases(struct run *run, const struct phase_options *common, stru
         job->options.sweep_whole = k == PHASE_FENCED && options->mutant < 0;
         snprintf(job->options.label, sizeof job->options.label, "%s", phase_name((enum phase_kind)k));
     }
-    if (!options->backend->own_kernel)
-        return phases_run(jobs, count, options->progress, options->context, error);
-    for (size_t i = 0; i < count; i++) /* each takes memory and time that several at once may not have */
-        if (!phases_run(&jobs[i], 1, options->progress, options->context, error))
-            return false;
-    return true;
+    return phases_run(jobs, count, options->progress, options->context, error);
 }
 
 /* Where a bottle's ids are one id outside, whatever only file permissions would stop is open to all of them alike. */

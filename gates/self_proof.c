@@ -63,12 +63,7 @@ bool self_proof_run(struct run *run, const struct phase_options *common, struct 
         if (pair->with != PHASE_FENCED)
             add_job(run, common, fence, true, pair->with, &jobs[count++]);
     }
-    for (size_t done = 0; done < count; done += PHASES_AT_ONCE) {
-        size_t now = count - done < PHASES_AT_ONCE ? count - done : PHASES_AT_ONCE;
-        if (!phases_run(&jobs[done], now, run->options.progress, run->options.context, error))
-            return false;
-    }
-    return true;
+    return phases_run(jobs, count, run->options.progress, run->options.context, error);
 }
 
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape

@@ -82,6 +82,7 @@ struct backend {
     const char *const *own_traffic;
     const char *const *policies; /* what bottle_options.policy takes, its default first; ends with NULL. NULL: none */
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
+    unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
     unsigned attempt_milliseconds; /* what all attempts of a session get at least; more where a bottle is slow */

@@ -14,8 +14,7 @@
 #include "../../support/process.h"
 #include "machine.h"
 
-#define GUEST_MEMORY   512 /* MiB */
-#define SHORTEST_PAUSE 50  /* milliseconds between two tries, doubled each time */
+#define SHORTEST_PAUSE 50 /* milliseconds between two tries, doubled each time */
 #define LONGEST_PAUSE  2000
 #define BOOT_ID        36 /* characters */
 
@@ -83,7 +82,7 @@ bool machine_prepare(struct bottle *bottle, bool floors_off, struct error *error
 static bool create(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
     const struct smolvm_machine machine = {
-        .name = MACHINE_NAME, .policy = policy, .door = bottle->door.host, .cpus = 1, .memory_mib = GUEST_MEMORY
+        .name = MACHINE_NAME, .policy = policy, .door = bottle->door.host, .cpus = 1, .memory_mib = MACHINE_MEBIBYTES
     };
     cleanup_free struct smolvm_arguments *arguments = malloc(sizeof *arguments);
     if (arguments == NULL)
