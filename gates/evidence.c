@@ -160,7 +160,7 @@ const char *evidence_broken(const struct findings *findings, char *text, size_t 
             snprintf(text, size, "%s run: %s", name, result->broken_text);
             return text;
         }
-        if (!fingerprint_fits(findings, (enum phase_kind)k)) {
+        if (result->state != PHASE_ABSENT && !fingerprint_fits(findings, (enum phase_kind)k)) {
             snprintf(text, size, "%s run: the bottle runs on kernel %.40s, boot %.36s: not what was asked for", name,
                      result->fingerprint.kernel, result->fingerprint.boot_id);
             return text;

@@ -318,6 +318,6 @@ void phase_run(const struct phase_options *options, struct phase_result *result,
     socket_watch_end(&phase.sockets);
     secret_free(phase.secret);
     result->microseconds_total = clock_microseconds() - phase.hearing.started;
-    result->state = finished ? PHASE_FINISHED : PHASE_FAILED;
+    result->state = finished ? PHASE_FINISHED : result->error.code == ERROR_ABSENT ? PHASE_ABSENT : PHASE_FAILED;
     say(&phase, finished ? "done" : "failed");
 }

@@ -56,11 +56,12 @@ struct part_result {
     bool control_during, control_after;
 };
 
-enum phase_state { PHASE_NOT_RUN, PHASE_RUNNING, PHASE_FINISHED, PHASE_FAILED };
+enum phase_state { PHASE_NOT_RUN, PHASE_RUNNING, PHASE_FINISHED, PHASE_FAILED, PHASE_ABSENT, PHASE_STATES };
 
 struct phase_result {
     enum phase_state state;
-    struct error error; /* FAILED: what stopped it */
+    struct error
+        error; /* FAILED: what stopped it; ABSENT: its bottle never was there, and this is what was seen instead */
     bool control_before, control_final;
     bool peer_good;           /* the listener in the second bottle heard its controls, or none was wanted */
     char control_missing[96]; /* the first control that was not heard, by whom and when */

@@ -98,7 +98,7 @@ static void judge_pair(struct run *run, struct fence_pair *pair)
 {
     for (int with = 1; with >= 0; with--) {
         const struct phase_result *result = &run->phases[with ? pair->with : pair->without];
-        if (result->state == PHASE_FAILED)
+        if (result->state == PHASE_FAILED || result->state == PHASE_ABSENT)
             snprintf(pair->reason, sizeof pair->reason, "its run %s it could not be made: %.120s",
                      with ? "with" : "without", result->error.text);
         for (int principal = 0; principal < PRINCIPALS; principal++)

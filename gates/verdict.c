@@ -72,6 +72,18 @@ static const char *missing_control(const struct run *run)
     return NULL;
 }
 
+/* The first of the three runs whose bottle never was there: false if there is none. */
+static bool explain_by_absence(struct run *run)
+{
+    for (int k = 0; k < PHASES; k++)
+        if (run->phases[k].state == PHASE_ABSENT) {
+            snprintf(run->reason, sizeof run->reason, "%s run: %.240s", phase_name((enum phase_kind)k),
+                     run->phases[k].error.text);
+            return true;
+        }
+    return false;
+}
+
 /* The first session of the three runs whose records fell short: false if there is none. */
 static bool explain_by_records(struct run *run)
 {
@@ -103,6 +115,8 @@ static void explain(struct run *run, const struct run_attempt_result *unblocked)
         snprintf(run->reason, size,
                  "--self-proof=off: without the open run nothing shows that these ways out would have been "
                  "noticed");
+    else if (explain_by_absence(run))
+        return;
     else if (control != NULL)
         snprintf(run->reason, size, "%s", control);
     else if (fenced->strays > 0)

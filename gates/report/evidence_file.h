@@ -18,7 +18,7 @@
 
 /* Words for values, by their enums. */
 extern const char *const evidence_self_proofs[SELF_PROOF_EACH + 1],
-    *const evidence_sweeps[SWEEP_OFF + 1], *const evidence_states[PHASE_FAILED + 1],
+    *const evidence_sweeps[SWEEP_OFF + 1], *const evidence_states[PHASE_STATES],
                                                *const evidence_streams[STREAM_FORGED + 1], *const evidence_parts[PARTS];
 
 /* Writes it, one phase at a time: a tree of all of them would not fit into the memory that the gate may take. */

@@ -307,7 +307,7 @@ static void read_phase(struct json_reader *reader, const cJSON *object, size_t i
     struct phase_result *phase = &run->phases[index];
     snprintf(reader->where, sizeof reader->where, "phases, entry %zu", index);
     json_number(reader, object, "index", index, index);
-    phase->state = (enum phase_state)json_choice(reader, object, "state", evidence_states, PHASE_FAILED + 1);
+    phase->state = (enum phase_state)json_choice(reader, object, "state", evidence_states, PHASE_STATES);
     if (phase->state == PHASE_NOT_RUN)
         return;
     json_text(reader, object, "error", phase->error.text, sizeof phase->error.text);

@@ -7,7 +7,7 @@
 
 const char *const evidence_self_proofs[] = { "off", "open", "each" };
 const char *const evidence_sweeps[] = { "all", "sample", "off" };
-const char *const evidence_states[] = { "not-run", "running", "finished", "failed" };
+const char *const evidence_states[] = { "not-run", "running", "finished", "failed", "absent" };
 const char *const evidence_streams[] = { "complete", "silent", "cut", "forged" };
 const char *const evidence_parts[] = { "attempts", "sweep" };
 

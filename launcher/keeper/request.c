@@ -150,6 +150,6 @@ bool reply_check(struct reply *reply, size_t size, struct error *error)
     reply->door_host[sizeof reply->door_host - 1] = '\0';
     reply->error_text[sizeof reply->error_text - 1] = '\0';
     return (size == sizeof *reply && reply->kind < REPLY_KINDS && reply->principal < PRINCIPALS &&
-            reply->error_code <= ERROR_BROKEN && (reply->kind != REPLY_ERROR || reply->error_code != ERROR_NONE)) ||
+            reply->error_code <= ERROR_ABSENT && (reply->kind != REPLY_ERROR || reply->error_code != ERROR_NONE)) ||
            error_set(error, ERROR_SYSTEM, "the keeper's answer makes no sense");
 }

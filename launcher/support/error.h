@@ -15,6 +15,7 @@ enum error_code {
     ERROR_HOST,   /* this host lacks something; the text names the remedy */
     ERROR_SYSTEM, /* a system call failed that should not have */
     ERROR_BROKEN, /* the gate itself can't be trusted any more */
+    ERROR_ABSENT, /* there is nothing to look at: what an engine says that it started isn't there */
 };
 
 struct error {

@@ -139,9 +139,9 @@ def test_a_list_of_addresses_alone_leaves_port_53_open_to_both_principals_and_no
 
 
 def test_a_machine_that_is_said_to_run_and_never_started_is_no_proof_of_anything(run):
-    """The engine could not be had: the same verdict as for one that can't start a bottle at all, and the reason says which."""
+    """There was nothing to look at: the gate is as sound as ever, and the evidence is missing."""
     liar = run("liar")
-    assert (liar.status, liar.report["verdict"]) == (3, "BROKEN"), liar.file("out")
+    assert (liar.status, liar.report["verdict"]) == (2, "INCONCLUSIVE"), liar.file("out")
     assert "the engine says that the machine runs" in liar.report["reason"]
     assert liar.report["attempts"] and not liar.attempts("BLOCKED") and not liar.attempts("ESCAPED")
 

@@ -107,6 +107,8 @@ Test(evidence, takes_no_account_for_more_than_it_is, .init = make_good_run, .fin
     expect("a phase that died", "untrusted broken", "untrusted broken");
     fenced()->state = PHASE_FAILED;
     expect("a phase that failed", "untrusted broken", "untrusted broken");
+    fenced()->state = PHASE_ABSENT;
+    expect("a bottle that never was there", "untrusted", "untrusted");
     fail_with(PHASE_FENCED, 0, "EAFNOSUPPORT");
     expect("no such facility", "unsupported", "");
     fail_with(PHASE_FENCED, 0, "EMFILE");
@@ -166,6 +168,8 @@ static void look_at_sightings(void)
     expect_all_unknown("the phase died");
     run->phases[looked_at].state = PHASE_FAILED;
     expect_all_unknown("the phase failed");
+    run->phases[looked_at].state = PHASE_ABSENT;
+    expect_all_unknown("the bottle never was there");
     run->phases[looked_at].peer_good = false;
     expect_all_unknown("a second bottle that hears nothing");
     run->phases[looked_at].control_before = false;

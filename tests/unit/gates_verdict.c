@@ -123,6 +123,29 @@ static void failed(void)
 {
     fenced()->state = PHASE_FAILED;
 }
+/* As it is left where its bottle never was there: nothing is known of one. */
+static void make_absent(enum phase_kind phase)
+{
+    struct phase_result *result = &run->phases[phase];
+    result->state = PHASE_ABSENT;
+    memset(&result->fingerprint, 0, sizeof result->fingerprint);
+    memset(result->parts, 0, sizeof result->parts);
+    result->peer_good = result->control_final = false;
+    forget_hits(phase);
+    strcpy(result->error.text, "it has no VMM that lives");
+}
+static void absent(void)
+{
+    make_absent(PHASE_FENCED);
+}
+static void open_absent(void)
+{
+    make_absent(PHASE_OPEN);
+}
+static void absent_and_deaf(void)
+{
+    make_absent(PHASE_FENCED), broken();
+}
 static void died(void)
 {
     fenced()->state = PHASE_RUNNING;
@@ -156,6 +179,9 @@ static const struct {
     { "no open run", open_not_run, RUN_INCONCLUSIVE },
     { "a bare run without controls", bare_unknown, RUN_INCONCLUSIVE },
     { "what must leak unsupported everywhere", unsupported, RUN_INCONCLUSIVE },
+    { "a bottle that never was there", absent, RUN_INCONCLUSIVE },
+    { "an open bottle that never was there", open_absent, RUN_INCONCLUSIVE },
+    { "a bottle that never was there, and something broke", absent_and_deaf, RUN_BROKEN },
     { "a forged stream", stream_forged, RUN_BROKEN },
     { "a forged stream in bare", stream_forged_in_bare, RUN_BROKEN },
     { "another probe", other_probe, RUN_BROKEN },
@@ -243,6 +269,15 @@ Test(verdict, is_broken_if_an_attempt_was_judged_so, .init = make_good_run, .fin
     run->attempts[0].judgement.verdict = VERDICT_BROKEN;
     verdict_on_run(run);
     cr_expect_eq(run->verdict, RUN_BROKEN);
+}
+
+Test(verdict, of_a_run_whose_bottle_was_not_there_says_so_before_all_that_follows_from_it, .init = make_good_run,
+     .fini = forget_run)
+{
+    strcpy(fenced()->control_missing, "no control heard"), absent();
+    expect("no bottle", RUN_INCONCLUSIVE, "fenced run: it has no VMM that lives");
+    open_absent(), strays();
+    expect("no open bottle", RUN_INCONCLUSIVE, "open run: it has no VMM that lives");
 }
 
 Test(verdict, of_fail_or_broken_tells_what_broke_and_nothing_else, .init = make_good_run, .fini = forget_run)

@@ -82,9 +82,9 @@ Test(launcher_machine_start, a_row_with_a_policy_that_was_not_asked_for_is_not_s
 
 /* Their bounds are long and are not waited out. */
 static const struct refusal dead[] = {
-    { "start nothing", ERROR_BROKEN, "has no VMM that lives: smolvm machine exec ended with status 1" },
-    { "start junk", ERROR_BROKEN, "has no VMM that lives" },
-    { "start dead-vmm", ERROR_BROKEN,
+    { "start nothing", ERROR_ABSENT, "has no VMM that lives: smolvm machine exec ended with status 1" },
+    { "start junk", ERROR_ABSENT, "has no VMM that lives" },
+    { "start dead-vmm", ERROR_ABSENT,
       "has no VMM that lives: smolvm machine exec ended with status 1: Error: machine" },
 };
 
@@ -94,18 +94,18 @@ Test(launcher_machine_start, a_machine_that_is_said_to_run_and_has_no_vmm_is_giv
 }
 
 static const struct refusal deaf[] = {
-    { "exec deaf", ERROR_BROKEN,
+    { "exec deaf", ERROR_ABSENT,
       "answers nothing: smolvm machine exec ended with status 1: Error: machine 'bottle' is" },
-    { "start no-vmm", ERROR_BROKEN,
+    { "start no-vmm", ERROR_ABSENT,
       "answers nothing: smolvm machine exec ended with status 1: Error: machine 'bottle' is" },
-    { "exec junk", ERROR_BROKEN, "answers nothing: what it says of its kernel is no release and boot id" },
-    { "exec odd-kernel", ERROR_BROKEN, "answers nothing: what it says of its kernel is no release and boot id" },
-    { "exec odd-boot", ERROR_BROKEN, "answers nothing: what it says of its kernel is no release and boot id" },
-    { "exec junk-after", ERROR_BROKEN, "answers nothing: what it says of its kernel is no release and boot id" },
-    { "exec nothing", ERROR_BROKEN, "answers nothing: what it says of its kernel is no release and boot id" },
-    { "exec flood", ERROR_BROKEN, "answers nothing: smolvm machine exec printed more than" },
-    { "exec die-after", ERROR_BROKEN, "answers nothing: smolvm machine exec ended with status 137" },
-    { "exec hang", ERROR_BROKEN, "answers nothing: smolvm machine exec did not end in time" },
+    { "exec junk", ERROR_ABSENT, "answers nothing: what it says of its kernel is no release and boot id" },
+    { "exec odd-kernel", ERROR_ABSENT, "answers nothing: what it says of its kernel is no release and boot id" },
+    { "exec odd-boot", ERROR_ABSENT, "answers nothing: what it says of its kernel is no release and boot id" },
+    { "exec junk-after", ERROR_ABSENT, "answers nothing: what it says of its kernel is no release and boot id" },
+    { "exec nothing", ERROR_ABSENT, "answers nothing: what it says of its kernel is no release and boot id" },
+    { "exec flood", ERROR_ABSENT, "answers nothing: smolvm machine exec printed more than" },
+    { "exec die-after", ERROR_ABSENT, "answers nothing: smolvm machine exec ended with status 137" },
+    { "exec hang", ERROR_ABSENT, "answers nothing: smolvm machine exec did not end in time" },
 };
 
 Test(launcher_machine_start, a_machine_that_is_said_to_run_and_answers_nothing_is_given_up_within_the_bound)
@@ -126,7 +126,7 @@ static size_t tries(double times[64])
 
 Test(launcher_machine_start, between_two_tries_it_pauses_for_twice_as_long_each_time)
 {
-    static const struct refusal always[] = { { "exec deaf", ERROR_BROKEN, "answers nothing" } };
+    static const struct refusal always[] = { { "exec deaf", ERROR_ABSENT, "answers nothing" } };
     double times[64], pause = 0.05;
     machine_bounds.start = SHORT;
     EXPECT_REFUSED(always);
