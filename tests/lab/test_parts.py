@@ -171,6 +171,29 @@ def test_no_whole_result_is_broken(clock, written, script, why):
         look(Machine(clock, *script))
 
 
+def test_a_lab_that_did_not_boot_is_followed_by_another_and_no_other_is(clock, written):
+    machines = [Machine(clock), Machine(clock, *ENDED, ("result", packed(status=b"7")))]
+    said, tries = [], []
+
+    def lab(boot):
+        tries.append(boot)
+        return watch.watch(machines[len(tries) - 1], types.SimpleNamespace(ending=ENDING), 1000, lambda _: None, False, boot).unpack(None)
+
+    assert watch.until_booted(lab, said.append) == (7, False)
+    assert tries == list(watch.BOOT) and len(said) == 1 and "booting another" in said[0]
+    for second, why in ((Machine(clock), "did not boot in"), (Machine(clock, "gone"), "stopped before")):
+        machines[:] = [Machine(clock), second]
+        tries.clear()
+        with pytest.raises(programs.Broken, match=why):
+            watch.until_booted(lab, said.append)
+        assert len(tries) == 2
+    machines[:] = [Machine(clock, ("events", b"started\n"))]
+    tries.clear()
+    with pytest.raises(programs.Broken, match="no sign of life"):
+        watch.until_booted(lab, said.append)
+    assert len(tries) == 1
+
+
 def test_a_lab_that_lives_but_never_ends_is_broken_when_its_time_is_up(clock, written):
     machine = Machine(clock)
     machine.read = lambda seconds: (setattr(clock, "now", clock.now + 5), [("events", b"alive\n")])[1]
