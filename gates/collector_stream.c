@@ -48,7 +48,7 @@ static const char *read_hello(struct collector_state *state, const struct record
         return "a hello of another run";
     if (record->hello.count != plan->count)
         return "a hello with another number of acts";
-    if (record->hello.uid != (plan->root ? 0 : USER_ID))
+    if (!plan->any_uid && record->hello.uid != (plan->root ? 0 : USER_ID))
         return "a hello of another principal";
     state->greeted = true;
     result->state = STREAM_CUT;

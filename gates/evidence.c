@@ -55,7 +55,8 @@ static bool greeting_fits(const struct findings *findings, enum phase_kind phase
     uint32_t uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
     const char *kernel = phase == PHASE_BARE ? findings->kernel : fingerprint->kernel;
     const char *boot_id = phase == PHASE_BARE ? findings->boot_id : fingerprint->boot_id;
-    return collection->uid == uid && strcmp(collection->digest, findings->probe_digest) == 0 &&
+    bool uid_fits = collection->uid == uid || (phase != PHASE_BARE && findings->backend->own_ids);
+    return uid_fits && strcmp(collection->digest, findings->probe_digest) == 0 &&
            strcmp(collection->kernel, kernel) == 0 &&
            (strcmp(collection->boot_id, "-") == 0 || strcmp(collection->boot_id, boot_id) == 0);
 }

@@ -55,7 +55,10 @@ static bool door_proved(const struct phase *phase, const struct collected_act *a
  */
 static bool set_door(struct phase *phase, struct probe_plan *plan, struct error *error)
 {
-    plan->has_door = true;
+    plan->has_door =
+        phase->bottle == NULL || phase->options->backend->has_door == NULL || phase->options->backend->has_door();
+    if (!plan->has_door)
+        return true;
     if (phase->bottle != NULL)
         return phase->options->backend->door_address(phase->bottle, plan->door_host, &plan->door_port, error);
     snprintf(plan->door_host, sizeof plan->door_host, "127.0.0.1");
@@ -117,8 +120,10 @@ static void finish_part(struct phase *phase, struct part_session *own, struct pa
     if (!own->started)
         return;
     result->ran = true;
-    result->door_before = door_proved(phase, &result->collection.acts[0], own->plan.first_challenge);
-    result->door_after = door_proved(phase, &result->collection.acts[own->plan.count + 1], own->plan.last_challenge);
+    result->door_before =
+        !own->plan.has_door || door_proved(phase, &result->collection.acts[0], own->plan.first_challenge);
+    result->door_after = !own->plan.has_door ||
+                         door_proved(phase, &result->collection.acts[own->plan.count + 1], own->plan.last_challenge);
 }
 
 /* All attempts of one principal but the sweep, with the controls during and after them. */
@@ -178,13 +183,14 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
     const struct phase_options *options = phase->options;
     struct bottle_options bottle = {
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
+        .open = options->kind == PHASE_OPEN,
         .policy = options->policy,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
         .step_path = options->step_path,
     };
-    /* A guest has a loopback of its own. */
-    snprintf(bottle.door.host, sizeof bottle.door.host, "%s", options->backend->own_kernel ? SITE_DOOR4 : "127.0.0.1");
+    snprintf(bottle.door.host, sizeof bottle.door.host, "%s",
+             options->backend->door_by_address ? SITE_DOOR4 : "127.0.0.1");
     return bottle;
 }
 

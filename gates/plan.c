@@ -42,6 +42,10 @@ static bool add_vector(struct run_plan *plan, const struct vector *vector, const
         plan_note_unproved(plan, vector->id, wishes->no_vsock);
         return true;
     }
+    if ((vector->witness & WITNESS_PEER) != 0 && wishes->peer4 == NULL) {
+        plan_note_unproved(plan, vector->id, "this backend has no second bottle of the same make");
+        return true;
+    }
     for (const struct vector_target *target = vector->targets; target->address != NULL; target++) {
         if (plan->count == PLAN_ATTEMPTS_MAX)
             return error_set(error, ERROR_BROKEN, "the vector table has more than %d targets", PLAN_ATTEMPTS_MAX);

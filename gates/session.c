@@ -183,6 +183,7 @@ bool session_start(struct session *session, const struct session_place *place, c
     int stream = ends[0];
     struct collector_plan collector_plan;
     collector_plan_of(plan, &collector_plan);
+    collector_plan.any_uid = place->backend != NULL && place->backend->own_ids;
     if (fault != NULL && fault->stream.how != TAMPER_NOTHING) {
         stream = fault_tamper(fault, &collector_plan, stream, output, &session->tamper, &tell, error);
         if (stream < 0)

@@ -36,6 +36,7 @@ struct door {
 
 struct bottle_options {
     uint32_t without; /* bits of the fences left out; the open bottle leaves out all */
+    bool open;        /* it is the open bottle */
     struct door door;
     const char *policy;      /* a backend's own word for how tight it is ("hardened", "cidr"); NULL: its default */
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
@@ -49,6 +50,13 @@ struct host_check {
     uint32_t after;    /* bits (1u << index) of the checks before it without which there is nothing to look at */
     bool makes_bottle; /* takes a while, and what every bottle needs: `preflight` leaves it out */
     bool (*look)(const char *policy, struct error *error); /* false: ERROR_HOST or ERROR_USAGE, with the remedy */
+};
+
+/* What `wrap` is told: command lines for /bin/sh, in which {probe} stands for what is to be run. Borrowed; NULL where not given. */
+struct wrap_words {
+    const char *command, *open_command; /* the sandbox, and the same without its fence */
+    const char
+        *door; /* how it reaches the door: "none" (default), "direct", or an IPv4 address with or without :PORT */
 };
 
 struct bottle; /* owned by the backend */
@@ -76,12 +84,14 @@ struct backend {
     size_t fence_count;
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
-                                * that have no address of their own */
+                                * that have no address of their own; NULL where there is never a second one */
     /* What the engine itself sends from the host while it makes a bottle, as destinations ("8.8.8.8:53"); ends with NULL. NULL: nothing. It
      * is told of, and is no unexplained traffic. */
     const char *const *own_traffic;
     const char *const *policies; /* what bottle_options.policy takes, its default first; ends with NULL. NULL: none */
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
+    bool own_ids;    /* its bottles map ids as they like: what uid a command in one sees says nothing */
+    bool door_by_address;      /* its bottles find the door at an address of the site; there is no relay into them */
     unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
@@ -91,6 +101,12 @@ struct backend {
     /* Takes this program as its engine from now on, in this process and its children; ERROR_USAGE if there is none. NULL for a
      * backend that has no engine. */
     bool (*name_engine)(const char *path, struct error *error);
+
+    /* Takes these command lines from now on, the same way; ERROR_USAGE if they are none. NULL for a backend that is no command. */
+    bool (*take_words)(const struct wrap_words *words, struct error *error);
+
+    /* Whether its bottles have a door at all. NULL: all have. */
+    bool (*has_door)(void);
 
     /* Tells whether this host can run it with that policy (NULL: the default); on failure `error` names what is missing and the
      * remedy. */
@@ -143,7 +159,7 @@ struct backend {
     bool (*destroy)(struct bottle *bottle, struct error *error);
 };
 
-extern const struct backend native_backend, smolmachines_backend;
+extern const struct backend native_backend, smolmachines_backend, wrap_backend;
 
 /* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
 const struct backend *backend_find(const char *name);

@@ -26,11 +26,31 @@ bool backend_option_take_engine(void *settings, const char *argument, struct err
     return true;
 }
 
+bool backend_option_take_wrap(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->wrap.command = argument;
+    return true;
+}
+
+bool backend_option_take_wrap_open(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->wrap.open_command = argument;
+    return true;
+}
+
+bool backend_option_take_wrap_door(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->wrap.door = argument;
+    return true;
+}
+
 struct backend_choice backend_option_default(void)
 {
     const char *environment = getenv("BOT_BOTTLE_BACKEND");
-    return (struct backend_choice){ environment != NULL && environment[0] != '\0' ? environment : "native", NULL,
-                                    NULL };
+    return (struct backend_choice){ .name = environment != NULL && environment[0] != '\0' ? environment : "native" };
 }
 
 const char *backend_option_name_at(size_t index)
@@ -90,12 +110,20 @@ static bool name_engine(const struct backend *backend, const char *path, struct 
     return backend->name_engine(path, error);
 }
 
+static bool take_words(const struct backend *backend, const struct wrap_words *words, struct error *error)
+{
+    if (backend->take_words != NULL)
+        return backend->take_words(words, error);
+    return (words->command == NULL && words->open_command == NULL && words->door == NULL) ||
+           error_set(error, ERROR_USAGE, "--wrap: backend %s has no use for it; say --backend=wrap", backend->name);
+}
+
 const struct backend *backend_option_resolve(const struct backend_choice *choice, const char **policy,
                                              struct error *error)
 {
     const struct backend *backend = find(choice->name, error);
     return backend != NULL && resolve_policy(backend, choice->policy, policy, error) &&
-                   name_engine(backend, choice->engine, error)
+                   name_engine(backend, choice->engine, error) && take_words(backend, &choice->wrap, error)
                ? backend
                : NULL;
 }

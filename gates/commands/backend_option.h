@@ -1,5 +1,5 @@
 /*
- * --backend, --policy and --smolvm, which several commands take alike. --backend wins over BOT_BOTTLE_BACKEND, which wins over
+ * --backend, --policy, --smolvm and --wrap, which several commands take alike. --backend wins over BOT_BOTTLE_BACKEND, which wins over
  * native; --smolvm wins over BOTTLE_SMOLVM. What a policy or an engine means is the backend's: one that has none refuses it.
  */
 #ifndef GATES_COMMANDS_BACKEND_OPTION_H
@@ -13,6 +13,7 @@
 /* As they were given; the settings of a command with these options begin with this. */
 struct backend_choice {
     const char *name, *policy, *engine; /* policy and engine: NULL if they weren't given */
+    struct wrap_words wrap;
 };
 
 /* native, or what BOT_BOTTLE_BACKEND says. */
@@ -26,6 +27,9 @@ const struct backend *backend_option_resolve(const struct backend_choice *choice
 bool backend_option_take_name(void *settings, const char *argument, struct error *error);
 bool backend_option_take_policy(void *settings, const char *argument, struct error *error);
 bool backend_option_take_engine(void *settings, const char *argument, struct error *error);
+bool backend_option_take_wrap(void *settings, const char *argument, struct error *error);
+bool backend_option_take_wrap_open(void *settings, const char *argument, struct error *error);
+bool backend_option_take_wrap_door(void *settings, const char *argument, struct error *error);
 
 /* For completion: of all backends; a shell doesn't know yet which one will be meant. */
 const char *backend_option_name_at(size_t index);
@@ -45,11 +49,26 @@ const char *backend_option_policy_at(size_t index);
               "makes it: DNS gets out)",                                                                               \
           .take = backend_option_take_policy,                                                                          \
           .word_at = backend_option_policy_at },                                                                       \
+        { .name = "smolvm",                                                                                            \
+          .argument = "PATH",                                                                                          \
+          .help = "the program smolvm (default: $BOTTLE_SMOLVM, or smolvm or smol-vmm on PATH)",                       \
+          .take = backend_option_take_engine,                                                                          \
+          .kind = WORD_FILE },                                                                                         \
+        { .name = "wrap",                                                                                              \
+          .argument = "COMMAND",                                                                                       \
+          .help = "for --backend=wrap: the sandbox as a line for the shell, in which {probe} stands for what is run "  \
+                  "in it, {directory} for where that is, {door} for the door",                                         \
+          .take = backend_option_take_wrap },                                                                          \
+        { .name = "wrap-open",                                                                                         \
+          .argument = "COMMAND",                                                                                       \
+          .help = "the same without its fence: the open bottle",                                                       \
+          .take = backend_option_take_wrap_open },                                                                     \
     {                                                                                                                  \
-        .name = "smolvm", .argument = "PATH",                                                                          \
-        .help = "the program smolvm (default: $BOTTLE_SMOLVM, or smolvm or smol-vmm on PATH)",                         \
-        .take = backend_option_take_engine, .kind = WORD_FILE                                                          \
+        .name = "wrap-door", .argument = "WHERE",                                                                      \
+        .help = "how the sandbox reaches its allowed endpoint: none (default), direct, or the IPv4 address that "      \
+                "leads to this host, with or without :PORT",                                                           \
+        .take = backend_option_take_wrap_door                                                                          \
     }
-#define BACKEND_OPTIONS 3
+#define BACKEND_OPTIONS 6
 
 #endif

@@ -254,6 +254,9 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
     if (settings->mutant_name != NULL) {
         options->mutant = backend_find_fence(options->backend, settings->mutant_name);
         list_names(known, sizeof known, fence_name_at, options->backend);
+        if (options->mutant < 0 && options->backend->fence_count == 0)
+            return error_set(error, ERROR_USAGE, "--mutant: backend %s has no fences that could be left out one by one",
+                             options->backend->name);
         if (options->mutant < 0)
             return error_set(error, ERROR_USAGE, "backend %s has no fence \"%.40s\"; it has: %s",
                              options->backend->name, settings->mutant_name, known);
@@ -262,6 +265,10 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
         return error_set(error, ERROR_USAGE,
                          "--mutant and --self-proof=each contradict each other: each leaves out every "
                          "fence in turn");
+    if (options->self_proof == SELF_PROOF_EACH && options->backend->fence_count == 0)
+        return error_set(error, ERROR_USAGE,
+                         "--self-proof=each: backend %s has no fences that could be left out one by one",
+                         options->backend->name);
     if (settings->verbose && settings->quiet)
         return error_set(error, ERROR_USAGE, "--verbose and --quiet contradict each other");
     return true;

@@ -101,6 +101,7 @@ const struct backend smolmachines_backend = {
     .own_traffic = own_traffic,
     .policies = policies,
     .own_kernel = true,
+    .door_by_address = true, /* a guest has a loopback of its own */
     .bottle_mebibytes = MACHINE_MEBIBYTES + 128, /* and the VMM's own */
     .command_milliseconds = 60000, /* a command in a machine whose processor is emulated may take seconds to start */
     .attempt_milliseconds = 10000, /* user-space networking and, in a lab, an emulated processor */

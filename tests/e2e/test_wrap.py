@@ -1,0 +1,105 @@
+"""`--backend=wrap`: real sandboxes of other people, as a command each, with exactly the ways out that they truly leave open."""
+
+import json
+
+import pytest
+
+BWRAP = "bwrap --unshare-all --ro-bind / / --dev /dev --proc /proc"
+# What a descriptor closes that the sandbox would pass on; dash knows descriptors of one digit only.
+CLOSED = """bash -c 'for d in /proc/$$/fd/*; do d=${d##*/}; if [ "$d" -gt 2 ]; then eval "exec $d>&-"; fi; done; exec %s {probe}'"""
+
+
+def run(account, wrap, *arguments, opened="{probe}"):
+    return account.run("bottle-gate", "run", "--backend=wrap", f"--wrap={wrap}", *([f"--wrap-open={opened}"] if opened else []), "--format=json",
+                       *arguments)
+
+
+def escaped(report):
+    return {attempt["id"] for attempt in report["attempts"] if attempt["verdict"] == "ESCAPED"}
+
+
+def seen(result, status):
+    assert result.returncode == status, result.stdout + result.stderr
+    return json.loads(result.stdout)
+
+
+def test_bubblewrap_passes_where_it_hides_run_and_inherits_nothing(account):
+    report = seen(run(account, CLOSED % f"{BWRAP} --tmpfs /run"), 0)
+    assert report["verdict"] == "PASS" and report["counts"]["blocked"] == len(report["attempts"]) > 250
+    backend = report["backend"]
+    assert (backend["name"], backend["engine"]) == ("wrap", "bash")
+    for name in ("user", "mnt", "pid", "net", "ipc", "uts"):
+        assert name in backend["details"]["fingerprint"].partition("namespaces of its own:")[2]
+    unproved = {entry["id"]: entry["reason"] for entry in report["not_proved"]}
+    assert "no second bottle" in unproved["BG-028"]
+
+
+def test_bubblewrap_as_its_page_shows_it_lets_control_sockets_and_descriptors_through(account):
+    report = seen(run(account, BWRAP + " {probe}"), 1)
+    assert escaped(report) == {"BG-112", "BG-116"}
+    assert {attempt["verdict"] for attempt in report["attempts"]} == {"BLOCKED", "ESCAPED"}
+    assert (report["backend"]["engine"], report["backend"]["version"].split()[0]) == ("bwrap", "bubblewrap")
+
+
+def test_unshare_shuts_the_network_and_nothing_else(account):
+    report = seen(run(account, "unshare --user --map-root-user --net {probe}"), 1)
+    assert escaped(report) == {"BG-112", "BG-116"}
+
+
+def test_a_sandbox_that_shares_the_network_leaks_all_of_it(account):
+    report = seen(run(account, BWRAP + " --share-net --tmpfs /run {probe}", "--vector=BG-020,BG-022,BG-048,BG-112", "--wrap-door=direct"), 1)
+    assert escaped(report) == {"BG-020", "BG-022", "BG-048"}
+    assert all(attempt["controls"]["door_before"] is True for attempt in report["attempts"])
+
+
+@pytest.mark.parametrize("door", ["10.88.0.1", "direct"])
+def test_the_door_is_tried_where_it_is_said_to_be(account, door):
+    """Behind a sandbox without a network it isn't there, and then silence says nothing."""
+    report = seen(run(account, BWRAP + " --tmpfs /run {probe}", "--vector=BG-022", f"--wrap-door={door}"), 2)
+    assert "door" in report["reason"] or {attempt["reason"] for attempt in report["attempts"]} == {"DOOR_BEFORE"}
+
+
+def test_a_command_that_puts_nothing_around_what_it_runs_is_no_sandbox(account):
+    report = seen(run(account, "env {probe}", "--vector=BG-022"), 3)
+    assert "nothing around" in report["reason"]
+
+
+@pytest.mark.parametrize("wrap, why", [
+    ("no-such-sandbox {probe}", "did not run what it was given: sh: 1: no-such-sandbox: "),
+    ("bwrap --no-such-option {probe}", "Unknown option --no-such-option"),
+    (": {probe}", "it said nothing"),
+    ("echo bottle-step waits; : {probe}", "is not among this host's processes"),
+])
+def test_a_sandbox_that_runs_nothing_proves_nothing_and_its_last_words_are_told(account, wrap, why):
+    result = run(account, wrap, "--vector=BG-022")
+    assert result.returncode in (2, 3) and why in json.loads(result.stdout)["reason"], result.stdout
+
+
+def test_what_a_sandbox_leaves_running_ends_with_it(account):
+    report = seen(run(account, f"sh -c 'sleep 1000 & exec {BWRAP} --tmpfs /run {{probe}}'", "--vector=BG-022"), 0)
+    assert report["verdict"] == "PASS"
+
+
+def test_a_sandbox_that_runs_another_program_is_believed_nothing(account):
+    """It runs the first command as it should, and then one that says nothing."""
+    report = seen(run(account, "sh -c 'case \"$*\" in *step*) exec setpriv --no-new-privs $*;; *) exec true;; esac' sh {probe}", "--vector=BG-022"), 2)
+    assert not {attempt["verdict"] for attempt in report["attempts"]} & {"BLOCKED", "ESCAPED"}
+
+
+@pytest.mark.parametrize("arguments, why", [
+    ([], "backend wrap needs a command"),
+    (["--wrap=true"], "--wrap: there is no {probe} in it"),
+    (["--wrap={probe}", "--wrap-open=true"], "--wrap-open: there is no {probe} in it"),
+    (["--wrap={probe}", "--wrap-door=tomorrow"], "--wrap-door is none, direct, or an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=10.0.2.2:0"], "--wrap-door is none, direct, or an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=10.0.2.2:65536"], "--wrap-door is none, direct, or an IPv4 address"),
+    (["--wrap={probe}" + "x" * 5000], "longer than"),
+    (["--wrap={probe}", "--mutant=network"], "no fences that could be left out"),
+    (["--wrap={probe}", "--self-proof=each"], "no fences that could be left out"),
+    (["--backend=native", "--wrap={probe}"], "backend native has no use for it"),
+    (["--wrap={probe} {door}"], "there is none: see --wrap-door"),
+])
+def test_what_makes_no_sense_is_refused_in_one_line(account, arguments, why):
+    backend = [] if any(argument.startswith("--backend") for argument in arguments) else ["--backend=wrap"]
+    result = account.run("bottle-gate", "run", *backend, *arguments)
+    assert result.returncode == 4 and why in result.stderr and result.stderr.count("\n") == 1, result.stderr
