@@ -33,12 +33,12 @@ static bool add(char line[WRAP_LINE], size_t *used, const char *text, size_t len
 
 static bool add_words(const struct bottle *bottle, char *const argv[], char line[WRAP_LINE], size_t *used)
 {
-    char word[160];
     for (size_t i = 0; argv[i] != NULL; i++) {
         bool inside = strncmp(argv[i], "/tmp/", 5) == 0;
-        snprintf(word, sizeof word, "%s%s%.100s", i > 0 ? " " : "", inside ? bottle->directory : "",
-                 argv[i] + (inside ? strlen("/tmp") : 0));
-        if (word[strspn(word, " " PLAIN)] != '\0' || !add(line, used, word, strlen(word)))
+        const char *rest = argv[i] + (inside ? strlen("/tmp") : 0);
+        if (argv[i][strspn(argv[i], PLAIN)] != '\0' || (i > 0 && !add(line, used, " ", 1)) ||
+            (inside && !add(line, used, bottle->directory, strlen(bottle->directory))) ||
+            !add(line, used, rest, strlen(rest)))
             return false;
     }
     return true;
@@ -73,7 +73,9 @@ bool wrap_expand(const struct bottle *bottle, char *const argv[], char line[WRAP
             fits = add(line, &used, at++, 1);
         }
     }
-    return fits || error_set(error, ERROR_USAGE, "the sandbox command is too long with its words filled in");
+    return fits || error_set(error, ERROR_USAGE,
+                             "the sandbox command is too long with its words filled in, or what is to be run is more "
+                             "than plain words");
 }
 
 static int open_nothing(void)
