@@ -4,6 +4,7 @@
  */
 #include "command.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,10 +55,33 @@ static void print_fences(const struct backend *backend)
     }
 }
 
+/* Whether this host can run it, and what is missing. What takes long (a machine that boots) is left to `bottle-gate preflight`. */
+static void print_readiness(const struct backend *backend)
+{
+    struct error problem = { 0 };
+    bool ready = backend->preflight(NULL, &problem);
+    printf("%-16s %-9s  %zu fences\n", backend->name, ready ? "ready" : "not ready", backend->fence_count);
+    if (!ready)
+        printf("%-16s %s\n", "", problem.text);
+}
+
+static void print_readiness_json(const struct backend *backend)
+{
+    struct error problem = { 0 };
+    bool ready = backend->preflight(NULL, &problem);
+    cJSON *text = ready ? cJSON_CreateNull() : cJSON_CreateString(problem.text);
+    char *printed = text != NULL ? cJSON_PrintUnformatted(text) : NULL;
+    printf("\"ready\":%s,\"problem\":%s", ready ? "true" : "false", printed != NULL ? printed : "null");
+    cJSON_free(printed);
+    cJSON_Delete(text);
+}
+
 /* The tables' strings are our own: no quotes, no control characters. */
 static void print_json(const struct backend *backend)
 {
-    printf("{\"name\":\"%s\",\"fences\":[", backend->name);
+    printf("{\"name\":\"%s\",", backend->name);
+    print_readiness_json(backend);
+    fputs(",\"fences\":[", stdout);
     for (size_t i = 0; i < backend->fence_count; i++) {
         const struct fence *fence = &backend->fences[i];
         printf("%s{\"name\":\"%s\",\"keeps\":\"%s\",\"vectors\":[", i == 0 ? "" : ",", fence->name, fence->keeps);
@@ -128,7 +152,7 @@ static int run(int argc, char **argv, struct error *error)
         } else if (settings.only != NULL) {
             print_fences(backend);
         } else {
-            printf("%-16s %zu fences\n", backend->name, backend->fence_count);
+            print_readiness(backend);
         }
     }
     if (settings.json)
@@ -147,9 +171,9 @@ const struct command bottle_command_backends = {
     .program = "bottle",
     .name = "backends",
     .summary = "list what can start bottles, and the fences of one",
-    .description =
-        "Lists the backends; with NAME, its fences: what each keeps in, the vectors that it stops, the fences "
-        "that stop the same ones, and the command that proves it by leaving it out.",
+    .description = "Lists the backends, whether this host is ready for each, and what is missing where it isn't; with "
+                   "NAME, its fences: what each keeps in, the vectors that it stops, the fences "
+                   "that stop the same ones, and the command that proves it by leaving it out.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .operands = operands,

@@ -91,7 +91,7 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
                 assert f"--{name} was given twice" in refused(account, program, command, f"-{letter}{letter}", *operands)
 
 
-GOOD_VALUES = {"backend": "native", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
+GOOD_VALUES = {"backend": "native", "wrap": "x", "wrap-open": "x", "wrap-door": "x", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
                "self-proof": "open", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
                "policy": "cidr", "smolvm": "/bin/sh", "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
 
