@@ -37,8 +37,10 @@ static const char *literal_of(const char *text, const struct plan_wishes *wishes
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strlen(places[i].name) == name && memcmp(places[i].name, text, name) == 0)
             return places[i].literal;
-    if (name == 6 && memcmp(text, "@peer", 5) == 0)
-        return text[5] == '4' ? wishes->peer4 : wishes->peer6;
+    if (name == 6 && memcmp(text, "@peer", 5) == 0) {
+        const char *peer = text[5] == '4' ? wishes->peer4 : wishes->peer6;
+        return peer != NULL ? peer : ""; /* nowhere; what is planned never leads there */
+    }
     *rest = "";
     return text;
 }

@@ -132,6 +132,10 @@ static void read_attempt(struct json_reader *reader, const cJSON *object, const 
         json_refuse(reader, "vector", "is none that this build has");
         return;
     }
+    if ((attempt->vector->witness & WITNESS_PEER) != 0 && backend->peer4 == NULL) {
+        json_refuse(reader, "vector", "needs a second bottle, which this backend never has");
+        return;
+    }
     attempt->target = find_target(reader, object, attempt->vector, plan);
     if (attempt->target == NULL) {
         json_refuse(reader, "target", "is none that this build has for that vector, or once too often");

@@ -21,12 +21,12 @@ Test(policy, each_backend_takes_its_own_and_no_other)
         { "smolmachines", "open", NULL, "no policy \"open\"; it has: hardened, cidr" },
         { "smolmachines", "", NULL, "it has: hardened, cidr" },
         { "smolmachines", "cidr,hardened", NULL, "it has: hardened, cidr" },
-        { "bochs", "cidr", NULL, "there are: native, smolmachines" },
+        { "bochs", "cidr", NULL, "there are: native, smolmachines, wrap" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = { 0 };
         const char *policy = "none";
-        const struct backend_choice choice = { rows[i].backend, rows[i].policy, NULL };
+        const struct backend_choice choice = { .name = rows[i].backend, .policy = rows[i].policy };
         const struct backend *backend = backend_option_resolve(&choice, &policy, &error);
         cr_expect_eq(backend != NULL, rows[i].told == NULL, "row %zu: %s", i, error.text);
         if (rows[i].told != NULL)
@@ -43,9 +43,9 @@ Test(policy, an_engine_is_for_a_backend_that_has_one)
 {
     struct error error = { 0 }, other = { 0 };
     const char *policy;
-    const struct backend_choice native = { "native", NULL, "/bin/sh" },
-                                nowhere = { "smolmachines", NULL, "/nonexistent" },
-                                machine = { "smolmachines", NULL, "/bin/sh" };
+    const struct backend_choice native = { .name = "native", .engine = "/bin/sh" },
+                                nowhere = { .name = "smolmachines", .engine = "/nonexistent" },
+                                machine = { .name = "smolmachines", .engine = "/bin/sh" };
     cr_expect_null(backend_option_resolve(&native, &policy, &error));
     cr_expect(error.code == ERROR_USAGE && strstr(error.text, "--smolvm") != NULL, "%s", error.text);
     cr_expect_null(backend_option_resolve(&nowhere, &policy, &other));
