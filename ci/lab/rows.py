@@ -4,6 +4,7 @@ A row has one of three outcomes: `verdict` (there is a report), `refused` (the g
 froze, or what came back is no report of that run). None of them is taken for another.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -105,13 +106,21 @@ def markdown(rows):
     return "\n".join(lines) + "\n"
 
 
-def placed(text, table):
+def placed(text, table, first=BEGIN, last=END):
     """The document with the table between the markers, or None if it hasn't both, once and in that order."""
-    before, begin, rest = text.partition(BEGIN + "\n")
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in before + after:
+    before, begin, rest = text.partition(first + "\n")
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in after or last in before + after:
         return None
     return before + begin + table + end + after
+
+
+def digest(files):
+    """Of these files' names and contents: what is made from them carries it in its name."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]
 
 
 def replace(path, text):

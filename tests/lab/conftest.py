@@ -18,9 +18,9 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "bottle-gate"
 
 
-def as_module(program):
-    """A program of ci/lab, whose name has no ending, as a module."""
-    loader = importlib.machinery.SourceFileLoader(f"lab_{program}", str(TOP / "ci" / "lab" / program))
+def as_module(program, folder="lab"):
+    """A program of a folder of ci, whose name has no ending, as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"{folder}_{program}", str(TOP / "ci" / folder / program))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)
     return module
