@@ -92,6 +92,9 @@ struct backend {
      * backend that has no engine. */
     bool (*name_engine)(const char *path, struct error *error);
 
+    /* False where it has nothing to make an open bottle of: a run then makes no open run. NULL: it always can. */
+    bool (*has_open)(void);
+
     /* Tells whether this host can run it with that policy (NULL: the default); on failure `error` names what is missing and the
      * remedy. */
     bool (*preflight)(const char *policy, struct error *error);
