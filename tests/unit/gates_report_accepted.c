@@ -171,12 +171,33 @@ Test(accepted, the_table_says_how_many_stand_on_the_bare_run_alone_and_quiet_hid
     }
 }
 
+/* What the kernel lacks is proved by no open run either. */
+Test(accepted, what_the_bare_probe_lacks_too_rests_on_the_bare_run_alone)
+{
+    static const uint16_t asked[] = { 114 };
+    struct run *run = crafted_run(asked, 1, SELF_PROOF_BARE);
+    run->options.accept_open = run->findings.open_accepted = true;
+    run->phases[PHASE_BARE].hit_count = 0;
+    for (int k = PHASE_BARE; k <= PHASE_FENCED; k += PHASE_FENCED)
+        for (int i = 0; i < PRINCIPALS * 3; i++)
+            strcpy(run->phases[k].parts[i / 3][PART_ATTEMPTS].collection.acts[i % 3].did.error, "EAFNOSUPPORT");
+    run_judge(run);
+    cr_assert_eq(run->verdict, RUN_PASS, "%s", run->reason);
+    cr_expect_eq(run->attempts[0].judgement.how, HOW_UNSUPPORTED);
+    char *text = told(run, report_pretty);
+    cr_expect_not_null(strstr(text, "\naccepted without proof: open\n"), "%s", text);
+    cr_expect_not_null(strstr(text, "  4 of the blocked stand on the bare run alone"), "%s", text);
+    free(text);
+    run_free(run);
+}
+
 /* Text and counts of JUnit's XML must be of one mind. */
 Test(accepted, junit_counts_what_was_accepted_as_skipped_and_as_nothing_else)
 {
     struct run *run = run_with(true, false);
     char *text = told(run, report_junit);
     cr_expect_not_null(strstr(text, "failures=\"0\" errors=\"0\" skipped=\"1\""), "%s", text);
+    cr_expect_not_null(strstr(text, "failures=\"0\" errors=\"0\" time"), "of all suites: %s", text);
     cr_expect_null(strstr(text, "<error"), "%s", text);
     const char *skipped = strstr(text, "<skipped");
     cr_assert_not_null(skipped);

@@ -164,6 +164,10 @@ static char *with(const char *text, const char *from, const char *to)
     return made;
 }
 
+#define FOUR_IDS    "\"BG-020\",\"BG-048\",\"BG-114\",\"BG-001\""
+#define SIXTEEN_IDS FOUR_IDS "," FOUR_IDS "," FOUR_IDS "," FOUR_IDS
+#define ALL_IDS     SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS /* as many as there is room for */
+
 static const struct {
     enum made kind;
     const char *from, *to, *why;
@@ -181,6 +185,9 @@ static const struct {
     { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[7]", "no vector id" },
     { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[\"close\"]", "no vector id" },
     { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "\"BG-020\"", "is no list" },
+    { MADE_PASS, "\"accept_unproved\":[", "\"accept_unproved\":[" ALL_IDS ",\"BG-020\"", "or too many" },
+    { MADE_PASS, "\"require\":[", "\"require\":[" ALL_IDS ",\"BG-020\"", "or too many" },
+    { MADE_PASS, "\"accept_unproved\":[", "\"accept_unproved\":[" ALL_IDS ",\"open\",\"open\"", "too many entries" },
     { MADE_ACCEPTED, "\"require\":[]", "\"require\":[\"open\"]", "no vector id" },
     { MADE_ACCEPTED, "\"require\":[]", "\"require\":[],\"accept_unproved\":[]", "is there twice" },
     { MADE_PASS, "\"mutant\":null", "\"mutant\":\"nothing\"", "\"mutant\"" },
@@ -241,6 +248,21 @@ Test(replay, evidence_that_this_build_cannot_judge_is_refused_with_the_field)
         cJSON_Delete(tree);
         free(text), free(changed), run_free(run);
     }
+}
+
+Test(replay, as_many_ids_as_an_option_takes_are_taken_in)
+{
+    struct error error = { 0 };
+    struct run *run = make(MADE_PASS);
+    char *text = told(run, evidence_write),
+         *changed = with(text, "\"accept_unproved\":[", "\"accept_unproved\":[\"open\"," ALL_IDS);
+    cJSON *tree = parse(changed);
+    struct run *read = evidence_read(tree, &error);
+    cr_assert_not_null(read, "%s", error.text);
+    cr_expect(read->options.accept_open && read->options.accepted.count == VECTORS_ASKED_MAX);
+    run_free(read);
+    cJSON_Delete(tree);
+    free(text), free(changed), run_free(run);
 }
 
 Test(replay, fields_that_nobody_knows_are_ignored)
