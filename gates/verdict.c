@@ -73,6 +73,12 @@ static uint16_t unmet_requirement(const struct run *run)
     return 0;
 }
 
+/* Nothing that was tried keeps the run from PASS, and yet it isn't one. */
+static bool proves_too_little(const struct run *run)
+{
+    return run->counts[VERDICT_BLOCKED] == 0 || unmet_requirement(run) != 0;
+}
+
 static void judge_mutant(struct run *run)
 {
     const struct fence *fence = &run->options.backend->fences[run->options.mutant];
@@ -135,7 +141,7 @@ static bool explain_by_records(struct run *run)
     return false;
 }
 
-/* Nothing that was tried keeps the run from PASS. */
+/* See proves_too_little. */
 static void explain_without_attempt(struct run *run)
 {
     uint16_t unmet = unmet_requirement(run);
@@ -193,12 +199,10 @@ void verdict_on_run(struct run *run)
         run->verdict = RUN_FAIL;
     else if (evidence_broken(&run->findings, broken, sizeof broken) != NULL || run->counts[VERDICT_BROKEN] > 0)
         run->verdict = RUN_BROKEN;
-    else if (unblocked != NULL)
+    else if (unblocked != NULL || (run->options.mutant < 0 && proves_too_little(run)))
         run->verdict = RUN_INCONCLUSIVE;
     else if (run->options.mutant >= 0)
         judge_mutant(run);
-    else if (run->counts[VERDICT_BLOCKED] == 0 || unmet_requirement(run) != 0)
-        run->verdict = RUN_INCONCLUSIVE;
     else
         run->verdict = RUN_PASS;
     if (run->verdict == RUN_PASS || run->verdict == RUN_INCONCLUSIVE)

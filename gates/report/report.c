@@ -67,7 +67,7 @@ bool report_accepted_at(const struct run *run, size_t index, char text[8])
 {
     bool open = report_count_bare(run) > 0;
     if (open && index == 0) {
-        strcpy(text, "open");
+        snprintf(text, 8, "open");
         return true;
     }
     index -= open;
