@@ -215,6 +215,7 @@ void evidence_gather(const struct findings *findings, uint16_t seq, enum princip
         .structural = findings->backend->structural(attempt->vector->id, attempt->address),
         .stray = fenced->strays > 0,
         .open_was_open = open_was_open(findings, principal),
+        .open_accepted = findings->open_accepted,
         .gate_broken = evidence_broken(findings, text, sizeof text) != NULL,
     };
     /* The host's kernel speaks for bottles that share it. Of another kernel the backend must have found something outside, and

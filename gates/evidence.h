@@ -22,6 +22,7 @@ struct findings {
     char kernel[65];       /* of the host */
     char boot_id[37];      /* of the host */
     bool shares_kernel;    /* the bottle must show the host's kernel (namespaces, containers) */
+    bool open_accepted;    /* the open run was left out on purpose, and the user accepts that */
 };
 
 /* True if a witness caught the attempt in that phase, or its probe holds bytes that only a witness sends. */

@@ -45,26 +45,52 @@ static enum reason find_gap_in_fenced_run(const struct evidence *evidence)
     return evidence->stray ? REASON_STRAY : REASONS;
 }
 
-/* What the runs to compare with lack, REASONS if nothing. A bare run may be left out, where it is too
- * dangerous. */
-static enum reason find_gap_in_other_runs(const struct evidence *evidence)
+static bool stands_on_bare_alone(const struct evidence *evidence)
+{
+    return evidence->open == SIGHTING_SKIPPED && evidence->open_accepted && evidence->bare != SIGHTING_SKIPPED;
+}
+
+/* What the open run lacks, REASONS if nothing. */
+static enum reason find_gap_in_open_run(const struct evidence *evidence)
 {
     if (evidence->open == SIGHTING_SKIPPED)
         return REASON_OPEN_SKIPPED;
     if (evidence->open != SIGHTING_CAUGHT && evidence->open != SIGHTING_UNSUPPORTED &&
         evidence->open != SIGHTING_MISSED)
         return REASON_OPEN_UNKNOWN;
-    if (!evidence->open_was_open)
-        return REASON_OPEN_NOT_OPEN;
+    return evidence->open_was_open ? REASONS : REASON_OPEN_NOT_OPEN;
+}
+
+/* What the runs to compare with lack, REASONS if nothing. One of the two may be left out: the bare run where it is too
+ * dangerous, the open run where the user accepts that. */
+static enum reason find_gap_in_other_runs(const struct evidence *evidence)
+{
+    enum reason gap = stands_on_bare_alone(evidence) ? REASONS : find_gap_in_open_run(evidence);
+    if (gap != REASONS)
+        return gap;
     if (evidence->bare != SIGHTING_CAUGHT && evidence->bare != SIGHTING_UNSUPPORTED &&
         evidence->bare != SIGHTING_MISSED && evidence->bare != SIGHTING_SKIPPED)
         return REASON_BARE_UNKNOWN;
     return REASONS;
 }
 
+/* The same question where there is no open run. A bottle that says that its kernel lacks something is believed only where
+ * the probe was told the same beside it. */
+static struct judgement compare_with_bare_alone(const struct evidence *evidence)
+{
+    if (evidence->account == ACCOUNT_UNSUPPORTED)
+        return evidence->bare == SIGHTING_UNSUPPORTED && evidence->outside_agrees
+                   ? blocked(HOW_UNSUPPORTED, REASON_UNSUPPORTED_AS_BARE)
+                   : inconclusive(REASON_UNSUPPORTED_NOT_CONFIRMED);
+    return evidence->bare == SIGHTING_CAUGHT ? blocked(HOW_BARE, REASON_SILENT_UNLIKE_BARE)
+                                             : inconclusive(REASON_NOT_DETECTABLE);
+}
+
 /* All evidence is there and nothing got out: was it shown that it would have been heard? */
 static struct judgement compare(const struct evidence *evidence)
 {
+    if (stands_on_bare_alone(evidence))
+        return compare_with_bare_alone(evidence);
     if (evidence->open == SIGHTING_CAUGHT)
         return blocked(HOW_FENCE, REASON_FENCED_OFF);
     if (evidence->account == ACCOUNT_UNSUPPORTED)
@@ -103,10 +129,8 @@ const char *verdict_name(enum verdict verdict)
 const char *how_name(enum how how)
 {
     static const char *const names[HOWS] = {
-        [HOW_NONE] = NULL,
-        [HOW_FENCE] = "fence",
-        [HOW_STRUCTURE] = "structure",
-        [HOW_UNSUPPORTED] = "unsupported",
+        [HOW_NONE] = NULL,   [HOW_FENCE] = "fence", [HOW_STRUCTURE] = "structure", [HOW_UNSUPPORTED] = "unsupported",
+        [HOW_BARE] = "bare",
     };
     return (unsigned)how < HOWS ? names[how] : NULL;
 }
@@ -143,6 +167,10 @@ const char *judge_reason_text(enum reason reason)
         [REASON_ABSENT_BY_STRUCTURE] = "Caught without a sandbox; this make of bottle has no such way out.",
         [REASON_UNSUPPORTED] = "The kernel lacks this in the open and the fenced bottle, and something outside "
                                "agrees.",
+        [REASON_SILENT_UNLIKE_BARE] =
+            "Caught without a sandbox and silent in the bottle; it is accepted that no open bottle was tried.",
+        [REASON_UNSUPPORTED_AS_BARE] =
+            "The kernel lacks this with and without a sandbox; it is accepted that no open bottle was tried.",
     };
     return (unsigned)reason < REASONS ? texts[reason] : "The judge was asked for a reason that does not exist.";
 }

@@ -40,13 +40,14 @@ struct evidence {
     bool structural;                                    /* the backend declares the way absent in its make of bottle */
     bool stray;                                         /* unexplained packets or flows, fenced run */
     bool open_was_open;                                 /* the open bottle leaked what its backend says it must leak */
-    bool gate_broken;                                   /* dead or deaf witness, loss, forged or out-of-plan records */
+    bool open_accepted; /* the open run was left out, and the user takes the bare run for enough */
+    bool gate_broken;   /* dead or deaf witness, loss, forged or out-of-plan records */
 };
 
 enum verdict { VERDICT_BLOCKED, VERDICT_ESCAPED, VERDICT_INCONCLUSIVE, VERDICT_BROKEN, VERDICTS };
 const char *verdict_name(enum verdict verdict); /* "BLOCKED", ... */
 
-enum how { HOW_NONE, HOW_FENCE, HOW_STRUCTURE, HOW_UNSUPPORTED, HOWS };
+enum how { HOW_NONE, HOW_FENCE, HOW_STRUCTURE, HOW_UNSUPPORTED, HOW_BARE, HOWS };
 const char *how_name(enum how how); /* "fence", ..., NULL for none */
 
 /* Why, in the order in which the judge looks. Each has one sentence: judge_reason_text. */
@@ -73,6 +74,8 @@ enum reason {
     REASON_FENCED_OFF,
     REASON_ABSENT_BY_STRUCTURE,
     REASON_UNSUPPORTED,
+    REASON_SILENT_UNLIKE_BARE,
+    REASON_UNSUPPORTED_AS_BARE,
     REASONS
 };
 const char *judge_reason_text(enum reason reason);

@@ -67,13 +67,21 @@ static uint32_t fences_without(const struct run_options *options)
     return 1u << options->mutant | options->backend->fences[options->mutant].masked_by;
 }
 
+bool run_makes_phase(const struct run_options *options, enum phase_kind phase)
+{
+    static const enum self_proof least[PHASES] = {
+        [PHASE_BARE] = SELF_PROOF_BARE, [PHASE_OPEN] = SELF_PROOF_OPEN, [PHASE_FENCED] = SELF_PROOF_OFF
+    };
+    return options->self_proof >= least[phase];
+}
+
 static bool run_phases(struct run *run, const struct phase_options *common, struct error *error)
 {
     const struct run_options *options = &run->options;
     struct phase_job jobs[PHASES];
     size_t count = 0;
     for (int k = 0; k < PHASES; k++) {
-        if (k != PHASE_FENCED && options->self_proof == SELF_PROOF_OFF)
+        if (!run_makes_phase(options, (enum phase_kind)k))
             continue;
         struct phase_job *job = &jobs[count++];
         *job = (struct phase_job){ *common, &run->phases[k] };
@@ -183,7 +191,9 @@ struct run *run_new(const struct run_options *options, struct error *error)
         mmap(NULL, PHASE_RESULTS * sizeof *run->phases, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     run->findings = (struct findings){ .plan = &run->plan,
                                        .backend = options->backend,
-                                       .shares_kernel = !options->backend->own_kernel };
+                                       .shares_kernel = !options->backend->own_kernel,
+                                       /* Never where it was to be made and left nothing. */
+                                       .open_accepted = options->accept_open && !run_makes_phase(options, PHASE_OPEN) };
     if (run->phases == MAP_FAILED || run->attempts == NULL) {
         error_set(error, ERROR_SYSTEM, "out of memory for the run");
         run_free(run);

@@ -18,9 +18,17 @@
 /* How a run shows that it would have noticed. */
 enum self_proof {
     SELF_PROOF_OFF,  /* the fenced run only: never a PASS */
+    SELF_PROOF_BARE, /* the bare run besides: a PASS only where accept_open says that this is enough */
     SELF_PROOF_OPEN, /* bare and open run besides */
     SELF_PROOF_EACH, /* and a pair of runs for each fence */
 };
+
+/* Ids that an option names. */
+struct vector_list {
+    size_t count;
+    uint16_t ids[VECTORS_ASKED_MAX];
+};
+bool vector_list_has(const struct vector_list *list, uint16_t vector);
 
 struct run_options {
     const struct backend *backend;
@@ -30,6 +38,9 @@ struct run_options {
     size_t vector_count;            /* 0: the core profile */
     uint32_t deadline_milliseconds; /* for all attempts of one principal, 100 to 600000 */
     enum self_proof self_proof;
+    bool accept_open;            /* where no open run is made, the bare one is enough */
+    struct vector_list accepted; /* may stay INCONCLUSIVE where nobody can tell whether they would be noticed */
+    struct vector_list required; /* may not stand under what is not proved here */
     enum sweep_extent sweep;
     int mutant;                /* index of a fence to leave out with those that mask it, or -1 */
     const struct fault *fault; /* one that the selftest makes, or NULL */
@@ -42,6 +53,7 @@ struct run_attempt_result {
     enum principal principal;
     struct evidence evidence;
     struct judgement judgement;
+    bool accepted; /* INCONCLUSIVE, and taken without proof: options.accepted names it, and nothing else is amiss */
 };
 
 /* The verdict on the run, and the exit status it stands for. */
@@ -59,6 +71,7 @@ struct run {
     size_t attempt_count;
     struct run_attempt_result *attempts;
     unsigned counts[VERDICTS];
+    unsigned accepted_count; /* of the INCONCLUSIVE ones */
     enum run_verdict verdict;
     char reason[256]; /* one sentence on the verdict where it is not PASS or plain FAIL; else "" */
     struct timespec started, finished;
@@ -70,6 +83,9 @@ struct run {
  * before there is anything to judge: usage, preflight, no processes. */
 struct run *run_execute(const struct run_options *options, struct error *error);
 void run_free(struct run *run);
+
+/* True if a run with these options makes that one of the three. */
+bool run_makes_phase(const struct run_options *options, enum phase_kind phase);
 
 /* A run with room for everything and nothing in it yet but its options; freed with run_free. */
 struct run *run_new(const struct run_options *options, struct error *error);

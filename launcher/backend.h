@@ -108,6 +108,9 @@ struct backend {
     /* Whether its bottles have a door at all. NULL: all have. */
     bool (*has_door)(void);
 
+    /* False where it has nothing to make an open bottle of: a run then makes no open run. NULL: it always can. */
+    bool (*has_open)(void);
+
     /* Tells whether this host can run it with that policy (NULL: the default); on failure `error` names what is missing and the
      * remedy. */
     bool (*preflight)(const char *policy, struct error *error);

@@ -69,13 +69,56 @@ static bool take_timeout(void *settings, const char *argument, struct error *err
 static bool take_self_proof(void *settings, const char *argument, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
-    static const char *const modes[] = { "off", "open", "each" };
+    static const char *const modes[] = { "off", "bare", "open", "each" };
     for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++)
         if (strcmp(argument, modes[i]) == 0) {
             options->self_proof = (enum self_proof)i;
             return true;
         }
-    return error_set(error, ERROR_USAGE, "--self-proof is off, open or each, not \"%.40s\"", argument);
+    return error_set(error, ERROR_USAGE, "--self-proof is off, bare, open or each, not \"%.40s\"", argument);
+}
+
+static bool add_to_list(struct vector_list *list, const struct vector *vector, const char *option, struct error *error)
+{
+    if (vector == NULL)
+        return false;
+    if (list->count == VECTORS_ASKED_MAX)
+        return error_set(error, ERROR_USAGE, "--%s takes at most %d ids", option, VECTORS_ASKED_MAX);
+    list->ids[list->count++] = vector->id;
+    return true;
+}
+
+static bool take_one_accepted(void *settings, const char *piece, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    if (strcmp(piece, "open") == 0) {
+        options->accept_open = true;
+        return true;
+    }
+    if (vector_parse_id(piece) == 0)
+        return error_set(error, ERROR_USAGE, "--accept-unproved takes open and ids like BG-049, not \"%.40s\"", piece);
+    return add_to_list(&options->accepted, vector_option_find(piece, error), "accept-unproved", error);
+}
+
+static bool take_accepted(void *settings, const char *argument, struct error *error)
+{
+    return command_split(argument, "accept-unproved", take_one_accepted, settings, error);
+}
+
+static const char *acceptable_at(size_t index)
+{
+    return index == 0 ? "open" : vector_option_id_at(index - 1);
+}
+
+static bool take_one_required(void *settings, const char *piece, struct error *error)
+{
+    struct run_options *options = &((struct run_settings *)settings)->options;
+    return add_to_list(&options->required, vector_option_find(piece, error), "require", error);
+}
+
+static bool take_required(void *settings, const char *argument, struct error *error)
+{
+    return command_split(argument, "require", take_one_required, settings, error);
 }
 
 static bool take_sweep(void *settings, const char *argument, struct error *error)
@@ -201,11 +244,24 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       .help = "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",
       .take = take_sweep },
     { .name = "self-proof",
-      .argument = "open|each|off",
-      .help =
-          "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); off is "
-          "never a PASS",
+      .argument = "open|each|bare|off",
+      .help = "prove each way out in an open bottle too (default: open), and each fence by leaving it out (each); bare "
+              "makes no open run; off makes neither, and is never a PASS",
       .take = take_self_proof },
+    { .name = "accept-unproved",
+      .argument = "WHAT[,WHAT...]",
+      .help =
+          "take for enough: the bare run where there is no open one (open); silence of a way out that can't be shown "
+          "to be noticed here (its id)",
+      .take = take_accepted,
+      .word_at = acceptable_at,
+      .list = true },
+    { .name = "require",
+      .argument = "ID[,ID...]",
+      .help = "INCONCLUSIVE where one of these ways out is not proved here, for whatever this host or bottle lacks",
+      .take = take_required,
+      .word_at = vector_option_id_at,
+      .list = true },
     { .name = "mutant",
       .argument = "FENCE",
       .help = "leave this fence out, and those that mask it: the gate must notice; bottle backends native lists them",
@@ -244,6 +300,59 @@ static const char *fence_name_at(const void *of, size_t index)
     return index < backend->fence_count ? backend->fences[index].name : NULL;
 }
 
+/* True if the run is asked to try it: by --vector, or as one of the core profile. */
+static bool is_asked(const struct run_options *options, uint16_t vector)
+{
+    for (size_t i = 0; i < options->vector_count; i++)
+        if (options->vectors[i] == vector)
+            return true;
+    return options->vector_count == 0 && vector_find(vector)->core;
+}
+
+static bool check_asked(const struct run_options *options, const struct vector_list *list, const char *option,
+                        struct error *error)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!is_asked(options, list->ids[i]))
+            return error_set(error, ERROR_USAGE, "--%s names BG-%03u, which this run doesn't try: add it to --vector",
+                             option, list->ids[i]);
+    return true;
+}
+
+/* What is accepted and what is required must be able to matter; where they can't, somebody errs. */
+static bool check_acceptance(const struct run_options *options, struct error *error)
+{
+    if (options->accept_open && options->self_proof == SELF_PROOF_OFF)
+        return error_set(error, ERROR_USAGE,
+                         "--accept-unproved=open takes the bare run for enough, and --self-proof=off leaves it out; "
+                         "--self-proof=bare makes it");
+    for (size_t i = 0; i < options->required.count; i++)
+        if (vector_list_has(&options->accepted, options->required.ids[i]))
+            return error_set(error, ERROR_USAGE,
+                             "--require and --accept-unproved contradict each other: both name BG-%03u",
+                             options->required.ids[i]);
+    return check_asked(options, &options->accepted, "accept-unproved", error) &&
+           check_asked(options, &options->required, "require", error);
+}
+
+/* A backend without an open bottle can prove no more than the bare run does. */
+static bool lower_self_proof(struct run_options *options, struct error *error)
+{
+    if (options->backend->has_open == NULL || options->backend->has_open())
+        return true;
+    if (options->self_proof == SELF_PROOF_EACH)
+        return error_set(error, ERROR_USAGE, "--self-proof=each needs an open bottle, and backend %s was given none",
+                         options->backend->name);
+    if (options->self_proof == SELF_PROOF_OPEN)
+        options->self_proof = SELF_PROOF_BARE;
+    return true;
+}
+
+bool run_settings_settle(struct run_options *options, struct error *error)
+{
+    return lower_self_proof(options, error) && check_acceptance(options, error);
+}
+
 bool run_settings_resolve(struct run_settings *settings, struct error *error)
 {
     char known[256];
@@ -269,6 +378,8 @@ bool run_settings_resolve(struct run_settings *settings, struct error *error)
         return error_set(error, ERROR_USAGE,
                          "--self-proof=each: backend %s has no fences that could be left out one by one",
                          options->backend->name);
+    if (!run_settings_settle(options, error))
+        return false;
     if (settings->verbose && settings->quiet)
         return error_set(error, ERROR_USAGE, "--verbose and --quiet contradict each other");
     return true;

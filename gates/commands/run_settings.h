@@ -17,11 +17,14 @@ struct run_settings {
     bool keep, verbose, quiet;
 };
 
-#define RUN_OPTIONS (BACKEND_OPTIONS + 12)
+#define RUN_OPTIONS (BACKEND_OPTIONS + 14)
 extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */
 void run_settings_defaults(struct run_settings *settings);
+
+/* Leaves out the open run where the backend has no open bottle, and refuses to accept or require what can't matter (ERROR_USAGE). */
+bool run_settings_settle(struct run_options *options, struct error *error);
 
 /* Resolves names against the backend, refuses contradictions. */
 bool run_settings_resolve(struct run_settings *settings, struct error *error);

@@ -21,6 +21,10 @@ extern const char *const evidence_self_proofs[SELF_PROOF_EACH + 1],
     *const evidence_sweeps[SWEEP_OFF + 1], *const evidence_states[PHASE_STATES],
                                                *const evidence_streams[STREAM_FORGED + 1], *const evidence_parts[PARTS];
 
+/* Adds what was to be taken without proof (`accept_unproved`) and what was not (`require`), as they were asked for: to the
+ * evidence and to report.json alike. */
+void evidence_add_acceptance(cJSON *object, const struct run_options *options);
+
 /* Writes it, one phase at a time: a tree of all of them would not fit into the memory that the gate may take. */
 bool evidence_write(const struct run *run, const struct report_style *style, FILE *stream);
 

@@ -53,6 +53,28 @@ static void read_asked(struct json_reader *reader, const cJSON *object, struct r
     }
 }
 
+/* Evidence without these lists is of a run that accepted and required nothing. */
+static bool is_there(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
+}
+
+static void read_list(struct json_reader *reader, const cJSON *object, const char *name, bool *open,
+                      struct vector_list *ids)
+{
+    const cJSON *each, *list = is_there(object, name) ? json_list(reader, object, name, VECTORS_ASKED_MAX + 1) : NULL;
+    cJSON_ArrayForEach(each, list)
+    {
+        uint16_t id = cJSON_IsString(each) ? vector_parse_id(each->valuestring) : 0;
+        if (open != NULL && cJSON_IsString(each) && strcmp(each->valuestring, "open") == 0)
+            *open = true;
+        else if (id == 0 || ids->count == VECTORS_ASKED_MAX)
+            json_refuse(reader, name, "has an entry that is no vector id, or too many");
+        else
+            ids->ids[ids->count++] = id;
+    }
+}
+
 static bool is_null(const cJSON *object, const char *name)
 {
     return cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, name));
@@ -86,6 +108,8 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
     read_asked(reader, object, options);
     options->self_proof =
         (enum self_proof)json_choice(reader, object, "self_proof", evidence_self_proofs, SELF_PROOF_EACH + 1);
+    read_list(reader, object, "accept_unproved", &options->accept_open, &options->accepted);
+    read_list(reader, object, "require", NULL, &options->required);
     options->sweep = (enum sweep_extent)json_choice(reader, object, "sweep", evidence_sweeps, SWEEP_OFF + 1);
     options->deadline_milliseconds = (uint32_t)json_number(reader, object, "deadline_milliseconds", 0, UINT32_MAX);
     if (is_null(object, "mutant"))

@@ -5,7 +5,7 @@
 #include "../../probes/encode.h"
 #include "evidence_file.h"
 
-const char *const evidence_self_proofs[] = { "off", "open", "each" };
+const char *const evidence_self_proofs[] = { "off", "bare", "open", "each" };
 const char *const evidence_sweeps[] = { "all", "sample", "off" };
 const char *const evidence_states[] = { "not-run", "running", "finished", "failed", "absent" };
 const char *const evidence_streams[] = { "complete", "silent", "cut", "forged" };
@@ -23,6 +23,24 @@ static void add_id(cJSON *object, const char *name, uint16_t vector)
     json_add_text(object, name, id);
 }
 
+static void add_ids(cJSON *list, const uint16_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char id[8];
+        vector_format_id(ids[i], id);
+        cJSON_AddItemToArray(list, cJSON_CreateString(id));
+    }
+}
+
+void evidence_add_acceptance(cJSON *object, const struct run_options *options)
+{
+    cJSON *accepted = cJSON_AddArrayToObject(object, "accept_unproved");
+    if (options->accept_open)
+        cJSON_AddItemToArray(accepted, cJSON_CreateString("open"));
+    add_ids(accepted, options->accepted.ids, options->accepted.count);
+    add_ids(cJSON_AddArrayToObject(object, "require"), options->required.ids, options->required.count);
+}
+
 static cJSON *options_of(const struct run *run)
 {
     const struct run_options *options = &run->options;
@@ -33,13 +51,9 @@ static cJSON *options_of(const struct run *run)
     for (int p = 0; p < PRINCIPALS; p++)
         if (options->principals[p])
             cJSON_AddItemToArray(principals, cJSON_CreateString(principal_name((enum principal)p)));
-    cJSON *asked = cJSON_AddArrayToObject(object, "vectors");
-    for (size_t i = 0; i < options->vector_count; i++) {
-        char id[8];
-        vector_format_id(options->vectors[i], id);
-        cJSON_AddItemToArray(asked, cJSON_CreateString(id));
-    }
+    add_ids(cJSON_AddArrayToObject(object, "vectors"), options->vectors, options->vector_count);
     json_add_text(object, "self_proof", evidence_self_proofs[options->self_proof]);
+    evidence_add_acceptance(object, options);
     json_add_text(object, "sweep", evidence_sweeps[options->sweep]);
     json_add_text_or_null(object, "mutant", report_mutant(run));
     add_number(object, "deadline_milliseconds", options->deadline_milliseconds);

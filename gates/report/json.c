@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../../launcher/support/cleanup.h"
-#include "json_fields.h"
+#include "evidence_file.h"
 #include "report.h"
 
 static void add_time(cJSON *object, const char *name, const struct timespec *time)
@@ -59,6 +59,7 @@ static cJSON *attempt_of(const struct run *run, const struct run_attempt_result 
     json_add_text(object, "verdict", verdict_name(attempt->judgement.verdict));
     json_add_text_or_null(object, "how", how_name(attempt->judgement.how));
     json_add_text(object, "reason", judge_reason_text(attempt->judgement.reason));
+    cJSON_AddBoolToObject(object, "accepted", attempt->accepted);
     json_add_text(object, "remedy", report_remedy(run, attempt));
     const struct record_did *did = report_record(run, attempt);
     if (did == NULL) {
@@ -113,6 +114,15 @@ static void add_not_proved(cJSON *report, const struct run *run)
     }
 }
 
+static void add_acceptance(cJSON *report, const struct run *run)
+{
+    char text[8];
+    evidence_add_acceptance(report, &run->options);
+    cJSON *accepted = cJSON_AddArrayToObject(report, "accepted");
+    for (size_t i = 0; report_accepted_at(run, i, text); i++)
+        cJSON_AddItemToArray(accepted, cJSON_CreateString(text));
+}
+
 static cJSON *mutant_of(const char *fence, const struct run *run, const struct fence_pair *pair)
 {
     cJSON *mutant = cJSON_CreateObject();
@@ -136,10 +146,9 @@ static cJSON *mutant_of(const char *fence, const struct run *run, const struct f
 
 static void add_self_proof(cJSON *report, const struct run *run)
 {
-    static const char *const modes[] = { "off", "open", "each" };
     const struct backend *backend = run->options.backend;
     cJSON *proof = cJSON_AddObjectToObject(report, "self_proof");
-    json_add_text(proof, "mode", modes[run->options.self_proof]);
+    json_add_text(proof, "mode", evidence_self_proofs[run->options.self_proof]);
     cJSON *mutants = cJSON_AddArrayToObject(proof, "mutants");
     if (run->options.mutant >= 0)
         cJSON_AddItemToArray(mutants, mutant_of(backend->fences[run->options.mutant].name, run, NULL));
@@ -191,6 +200,7 @@ static cJSON *report_of(const struct run *run)
     for (size_t i = 0; i < run->attempt_count; i++)
         cJSON_AddItemToArray(attempts, attempt_of(run, &run->attempts[i]));
     add_not_proved(report, run);
+    add_acceptance(report, run);
     add_self_proof(report, run);
     add_principals(report, run);
     cJSON *host = cJSON_AddObjectToObject(report, "host");

@@ -36,7 +36,7 @@ static void print_attempt(const struct run *run, const struct run_attempt_result
 {
     const struct vector *vector = run->plan.attempts[attempt->seq - 1].vector;
     const struct hit *hit = NULL;
-    char id[8], target[160], heard[192] = "";
+    char id[8], target[160], heard[192] = "", why[256];
     vector_format_id(vector->id, id);
     report_target(run, attempt, target, sizeof target);
     report_each_hit(run, PHASE_FENCED, attempt, take_first, &hit);
@@ -45,7 +45,9 @@ static void print_attempt(const struct run *run, const struct run_attempt_result
     fprintf(stream, "| **%s** | %s |", verdict_name(attempt->judgement.verdict), id);
     put_cell(target, stream);
     put_cell(principal_name(attempt->principal), stream);
-    put_cell(judge_reason_text(attempt->judgement.reason), stream);
+    snprintf(why, sizeof why, "%s%s", judge_reason_text(attempt->judgement.reason),
+             attempt->accepted ? " Accepted without proof." : "");
+    put_cell(why, stream);
     put_cell(heard, stream);
     put_cell(attempt->judgement.verdict == VERDICT_ESCAPED ? report_remedy(run, attempt) : "", stream);
     fputc('\n', stream);
@@ -111,6 +113,7 @@ bool report_markdown(const struct run *run, const struct report_style *style, FI
     print_attempts(run, stream);
     print_pairs(run, stream);
     print_not_proved(run, stream);
+    report_print_accepted(run, "\n**Accepted without proof:** ", "\n", stream);
     fputs("\n", stream);
     escape_markdown(report_caveat, stream);
     fputs("\n", stream);

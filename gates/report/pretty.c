@@ -54,6 +54,9 @@ static void print_table(const struct run *run, const struct report_style *style,
         lacking += run->attempts[i].judgement.how == HOW_UNSUPPORTED;
     if (lacking > 0)
         fprintf(stream, "  %u of the blocked are so only because the kernel lacks what they need\n", lacking);
+    if (report_count_bare(run) > 0)
+        fprintf(stream, "  %u of the blocked stand on the bare run alone: no open bottle was tried\n",
+                report_count_bare(run));
     if (run->phases[PHASE_FENCED].fence_log[0] != '\0') {
         fputs("  the engine's own log, which proves nothing: ", stream);
         print_safely(run->phases[PHASE_FENCED].fence_log, stream);
@@ -87,7 +90,8 @@ static void print_hit(const struct hit *hit, void *context)
     fputc('\n', stream);
 }
 
-/* Who heard it; of an attempt that nobody heard in the fenced bottle, who heard it in the open one. */
+/* Who heard it; of an attempt that nobody heard in the fenced bottle, who heard it in the open one,
+ * or else without one. */
 static void print_hits(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
 {
     struct hit_list list = { stream, "", 0 };
@@ -96,6 +100,10 @@ static void print_hits(const struct run *run, const struct run_attempt_result *a
         return;
     list.where = "in the open bottle ";
     report_each_hit(run, PHASE_OPEN, attempt, print_hit, &list);
+    if (list.told != 0)
+        return;
+    list.where = "without a sandbox ";
+    report_each_hit(run, PHASE_BARE, attempt, print_hit, &list);
 }
 
 static void print_ports(const struct run *run, const struct run_attempt_result *attempt, FILE *stream)
@@ -166,6 +174,8 @@ static void print_entry(const struct run *run, const struct report_style *style,
     if (left_out > 0)
         fprintf(stream, "             and %u more (-v shows all)\n", left_out);
     fprintf(stream, "             reason: %s\n", judge_reason_text(head->judgement.reason));
+    if (head->accepted)
+        fprintf(stream, "             accepted without proof (--accept-unproved)\n");
     if (head->judgement.verdict == VERDICT_ESCAPED)
         fprintf(stream, "             remedy: %s\n             more: bottle-gate explain %s\n",
                 report_remedy(run, head), id);
@@ -283,6 +293,7 @@ static void print_verdict(const struct run *run, const struct report_style *styl
         print_safely(run->reason, stream);
         fputc('\n', stream);
     }
+    report_print_accepted(run, "accepted without proof: ", "\n", stream);
 }
 
 static void print_host_uids(const struct run *run, FILE *stream)

@@ -61,6 +61,10 @@ static void compare_attempt(struct json_reader *reader, const cJSON *object, con
     compare_text(reader, object, "verdict", verdict_name(attempt->judgement.verdict), what, replay);
     compare_text(reader, object, "how", how_name(attempt->judgement.how), what, replay);
     compare_text(reader, object, "reason", judge_reason_text(attempt->judgement.reason), what, replay);
+    bool accepted = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "accepted"));
+    if (!reader->failed && accepted != attempt->accepted)
+        differ(replay, "%s: accepted is %s in report.json, and %s by the evidence", what, accepted ? "true" : "false",
+               attempt->accepted ? "true" : "false");
 }
 
 static void compare_attempts(struct json_reader *reader, const cJSON *report, const struct run *run,
@@ -111,6 +115,16 @@ static void compare_pairs(struct json_reader *reader, const cJSON *report, const
                must);
 }
 
+/* What was to be accepted without proof, and what required: a list of report.json, which may lack an empty one. */
+static void compare_acceptance(struct json_reader *reader, const cJSON *report, const cJSON *must,
+                               struct replay *replay)
+{
+    const cJSON *told = cJSON_GetObjectItemCaseSensitive(report, must->string);
+    bool lacks = told == NULL && cJSON_GetArraySize(must) == 0;
+    if (!lacks && !cJSON_Compare(json_list(reader, report, must->string, VECTORS_ASKED_MAX + 1), must, true))
+        differ(replay, "the run: %s is not the same in report.json and in the evidence", must->string);
+}
+
 static void compare_run(struct json_reader *reader, const cJSON *report, const struct run *run, struct replay *replay)
 {
     static const char *const schemas[] = { "bottle-gate/report/1" };
@@ -120,6 +134,13 @@ static void compare_run(struct json_reader *reader, const cJSON *report, const s
     if (run->options.policy != NULL)
         compare_text(reader, json_object(reader, report, "backend"), "policy", run->options.policy, "the backend",
                      replay);
+    cJSON *each, *must = cJSON_CreateObject();
+    evidence_add_acceptance(must, &run->options);
+    cJSON_ArrayForEach(each, must)
+    {
+        compare_acceptance(reader, report, each, replay);
+    }
+    cJSON_Delete(must);
     compare_attempts(reader, report, run, replay);
     compare_pairs(reader, report, run, replay);
     const cJSON *told = json_object(reader, report, "counts");

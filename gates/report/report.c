@@ -41,10 +41,60 @@ const char *report_time(const struct timespec *time, char text[REPORT_TIME_TEXT]
     return text;
 }
 
+static bool stands_on_bare_alone(const struct run_attempt_result *attempt)
+{
+    return attempt->judgement.reason == REASON_SILENT_UNLIKE_BARE ||
+           attempt->judgement.reason == REASON_UNSUPPORTED_AS_BARE;
+}
+
+unsigned report_count_bare(const struct run *run)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < run->attempt_count; i++)
+        count += stands_on_bare_alone(&run->attempts[i]);
+    return count;
+}
+
+static bool is_accepted(const struct run *run, uint16_t vector)
+{
+    for (size_t i = 0; i < run->attempt_count; i++)
+        if (run->attempts[i].accepted && run->plan.attempts[run->attempts[i].seq - 1].vector->id == vector)
+            return true;
+    return false;
+}
+
+bool report_accepted_at(const struct run *run, size_t index, char text[8])
+{
+    bool open = report_count_bare(run) > 0;
+    if (open && index == 0) {
+        snprintf(text, 8, "open");
+        return true;
+    }
+    index -= open;
+    for (size_t i = 0; i < vector_count; i++)
+        if (is_accepted(run, vectors[i].id) && index-- == 0) {
+            vector_format_id(vectors[i].id, text);
+            return true;
+        }
+    return false;
+}
+
+void report_print_accepted(const struct run *run, const char *before, const char *after, FILE *stream)
+{
+    char text[8];
+    for (size_t i = 0; report_accepted_at(run, i, text); i++)
+        fprintf(stream, "%s%s", i == 0 ? before : ", ", text);
+    if (report_accepted_at(run, 0, text))
+        fputs(after, stream);
+}
+
 void report_print_counts(const struct run *run, FILE *stream)
 {
-    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive, %u broken; %.1f s", run->attempt_count,
-            run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED], run->counts[VERDICT_INCONCLUSIVE],
+    char accepted[32] = "";
+    if (run->accepted_count > 0)
+        snprintf(accepted, sizeof accepted, " (%u accepted)", run->accepted_count);
+    fprintf(stream, "%zu attempts: %u blocked, %u escaped, %u inconclusive%s, %u broken; %.1f s", run->attempt_count,
+            run->counts[VERDICT_BLOCKED], run->counts[VERDICT_ESCAPED], run->counts[VERDICT_INCONCLUSIVE], accepted,
             run->counts[VERDICT_BROKEN], (double)run->milliseconds / 1000.0);
 }
 

@@ -42,6 +42,15 @@ void report_target(const struct run *run, const struct run_attempt_result *attem
 #define REPORT_TIME_TEXT 40
 const char *report_time(const struct timespec *time, char text[REPORT_TIME_TEXT]);
 
+/* How many attempts are BLOCKED by comparison with the bare run alone. */
+unsigned report_count_bare(const struct run *run);
+
+/* What the verdict rests on without proof, in the words of --accept-unproved: "open", "BG-049". False after the last. */
+bool report_accepted_at(const struct run *run, size_t index, char text[8]);
+
+/* "open, BG-049" after `before`, then `after`; nothing at all where nothing was accepted. */
+void report_print_accepted(const struct run *run, const char *before, const char *after, FILE *stream);
+
 /* "15 attempts: 14 blocked, 1 escaped, 0 inconclusive, 0 broken; 1.4 s" */
 void report_print_counts(const struct run *run, FILE *stream);
 

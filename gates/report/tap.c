@@ -1,7 +1,8 @@
 /*
  * TAP 14: a test point an attempt, one a fence that was left out (--self-proof=each), and last one for the verdict on
  * the run, so that whatever isn't PASS has a point that is not ok, an empty run too. Nothing is ever skipped: what is
- * not proved here is told in comments. What isn't BLOCKED has its evidence as YAML. Source: testanything.org, TAP 14
+ * not proved here is told in comments, and what was accepted without proof is not ok as well, but a TODO, which keeps
+ * no harness from success. What isn't BLOCKED has its evidence as YAML. Source: testanything.org, TAP 14
  * specification.
  */
 #include "escape.h"
@@ -58,7 +59,8 @@ static void print_attempt(const struct run *run, size_t index, FILE *stream)
     report_target(run, attempt, target, sizeof target);
     fprintf(stream, "%s %zu - %s ", attempt->judgement.verdict == VERDICT_BLOCKED ? "ok" : "not ok", index + 1, id);
     escape_tap(target, stream);
-    fprintf(stream, " as %s\n", principal_name(attempt->principal));
+    fprintf(stream, " as %s%s\n", principal_name(attempt->principal),
+            attempt->accepted ? " # TODO accepted without proof" : "");
     if (attempt->judgement.verdict != VERDICT_BLOCKED)
         print_evidence(run, attempt, stream);
 }
@@ -105,6 +107,7 @@ bool report_tap(const struct run *run, const struct report_style *style, FILE *s
     }
     fputs("# ", stream);
     report_print_counts(run, stream);
+    report_print_accepted(run, "\n# accepted without proof: ", "", stream);
     fprintf(stream, "\n# %s\n", report_caveat);
     print_verdict(run, ++number, stream);
     return fflush(stream) == 0 && !ferror(stream);

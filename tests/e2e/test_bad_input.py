@@ -92,7 +92,7 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
 
 
 GOOD_VALUES = {"backend": "native", "wrap": "x", "wrap-open": "x", "wrap-door": "x", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
-               "self-proof": "open", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
+               "self-proof": "open", "accept-unproved": "open", "require": "BG-020", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
                "policy": "cidr", "smolvm": "/bin/sh", "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
 
 
@@ -111,6 +111,14 @@ def test_every_option_with_a_value_that_is_repeated_is_refused(account, program,
     (["bottle-gate", "run", "-v", "-q"], "contradict"),
     (["bottle-gate", "run", "-vq"], "contradict"),
     (["bottle-gate", "run", "--self-proof=each", "--mutant=mount"], "contradict"),
+    (["bottle-gate", "run", "--self-proof=off", "--accept-unproved=open"], "--self-proof=bare makes it"),
+    (["bottle-gate", "run", "--accept-unproved=open,BG-054", "--require=BG-020,BG-054"], "both name BG-054"),
+    (["bottle-gate", "run", "--require=BG-054", "--vector=BG-020"], "which this run doesn't try"),
+    (["bottle-gate", "run", "--vector=BG-020", "--accept-unproved=BG-054"], "which this run doesn't try"),
+    (["bottle-gate", "run", "--accept-unproved=BG-999"], "no vector BG-999"),
+    (["bottle-gate", "run", "--accept-unproved=bare"], "takes open and ids like BG-049"),
+    (["bottle-gate", "run", "--accept-unproved=open,"], "empty entry"),
+    (["bottle-gate", "run", "--require=open"], "no vector id"),
     (["bottle-gate", "run", "--policy=hardened"], "native has no policies"),
     (["bottle-gate", "preflight", "--policy=cidr", "--backend=native"], "native has no policies"),
     (["bottle-gate", "run", "--policy=open", "--backend=smolmachines"], "it has: hardened, cidr"),

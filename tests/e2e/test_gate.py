@@ -147,6 +147,45 @@ def test_without_the_open_run_there_is_no_pass(account):
     assert {a["controls"]["open"] for a in report["attempts"]} == {"skipped"}
 
 
+def test_the_bare_run_alone_is_enough_only_where_that_is_accepted(account):
+    """Of every attempt of the core profile: what each caught bare run is compared with is the fenced one."""
+    for accepted in (False, True):
+        options = ["--accept-unproved=open"] if accepted else []
+        result = account.run("bottle-gate", "run", "--self-proof=bare", "--sweep=sample", *options, "--format=json")
+        assert result.returncode == (0 if accepted else 2), result.stdout + result.stderr
+        report = report_of(result)
+        assert report["self_proof"]["mode"] == "bare" and report["verdict"] == ("PASS" if accepted else "INCONCLUSIVE")
+        assert {a["controls"]["open"] for a in report["attempts"]} == {"skipped"}
+        assert {a["controls"]["bare"] for a in report["attempts"]} == {"caught"}
+        assert {a["how"] for a in report["attempts"]} == {"bare" if accepted else None}
+        assert report["accept_unproved"] == report["accepted"] == (["open"] if accepted else [])
+        assert accepted or "--accept-unproved=open" in report["reason"]
+    told = account.run("bottle-gate", "run", "-q", "--self-proof=bare", "--accept-unproved=open", "--vector=BG-020").stdout
+    assert re.search(r"^PASS .*\naccepted without proof: open\n$", told)
+
+
+def test_what_is_caught_in_bare_still_escapes_without_its_fence(account):
+    result = account.run("bottle-gate", "run", "--self-proof=bare", "--accept-unproved=open,BG-020", "--vector=BG-020,BG-114",
+                         "--mutant=network", "--format=json")
+    report = report_of(result)
+    assert result.returncode == 1 and report["verdict"] == "FAIL" and report["accepted"] == []
+    assert {a["verdict"] for a in report["attempts"]} == {"ESCAPED"}
+
+
+def test_what_is_required_and_not_proved_here_is_named_with_why(account):
+    options = ["--vector=BG-001,BG-020", "--sweep=sample"]
+    for required, status in (("BG-020", 0), ("BG-020,BG-001", 2)):
+        result = account.run("bottle-gate", "run", *options, f"--require={required}", "--format=json")
+        report = report_of(result)
+        assert result.returncode == status and report["require"] == required.split(",")
+        assert report["counts"]["blocked"] == len(report["attempts"]) > 0
+        assert (report["reason"] == "") == (status == 0)
+    assert report["reason"].startswith("BG-001 is required, and not proved here: the ports that --sweep=sample leaves out")
+    told = account.run("bottle-gate", "run", *options, "--require=BG-001").stdout
+    assert re.search(r"^INCONCLUSIVE .*\nBG-001 is required", told, re.M)
+    assert account.run("bottle-gate", "run", "--vector=BG-001", "--sweep=all", "--require=BG-001").returncode == 0
+
+
 def test_vectors_and_principals_can_be_chosen(account):
     result = account.run("bottle-gate", "run", "--vector=BG-049,BG-114", "--as=user", "--format=json")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -183,7 +222,7 @@ BAD_INPUT = [
     (["run", "--timeout=0"], "100ms"),
     (["run", "--timeout=nan"], "100ms"),
     (["run", "--timeout=99999999999999999999"], "100ms"),
-    (["run", "--self-proof=maybe"], "off, open or each"),
+    (["run", "--self-proof=maybe"], "off, bare, open or each"),
     (["run", "--self-proof=each", "--mutant=mount"], "contradict"),
     (["run", "--sweep=some"], "all, sample or off"),
     (["run", "--mutant=nothing"], "network"),

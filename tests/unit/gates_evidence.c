@@ -33,6 +33,7 @@ static const char *told(uint16_t seq, enum principal principal)
         { "stray", evidence.stray, false },
         { "open", evidence.open_was_open, true },
         { "broken", evidence.gate_broken, false },
+        { "accepted", evidence.open_accepted, false },
     };
     int used = 0;
     text[0] = '\0';
@@ -225,6 +226,8 @@ Test(evidence, tells_of_the_other_runs_what_they_saw, .init = make_good_run, .fi
     expect("nothing caught in open", "open:missed no-open", "open:missed no-open");
     memset(&run->phases[PHASE_OPEN], 0, sizeof run->phases[PHASE_OPEN]);
     expect("no open run", "open:skipped no-open", "open:skipped no-open");
+    run->findings.open_accepted = true;
+    expect("no open run wanted, which is accepted", "accepted", "accepted");
     forget_hits(PHASE_BARE);
     fail_with(PHASE_BARE, 0, "ENODEV");
     expect("the host lacks it", "bare:unsupported outside", "bare:missed");

@@ -42,6 +42,10 @@ Test(evidence, names_the_first_thing_that_broke_and_where, .init = make_good_run
     memset(&root(PHASE_FENCED)->collection.kernel, 0, sizeof root(PHASE_FENCED)->collection.kernel);
     expect_broken("nor is silence, with no greeting", NULL);
 
+    memset(&run->phases[PHASE_OPEN], 0, sizeof run->phases[PHASE_OPEN]);
+    run->phases[PHASE_OPEN].state = PHASE_ABSENT;
+    expect_broken("nor is a bottle that never was there", NULL);
+
     memset(&run->phases[PHASE_BARE], 0, sizeof run->phases[PHASE_BARE]);
     memset(&run->phases[PHASE_OPEN], 0, sizeof run->phases[PHASE_OPEN]);
     expect_broken("nor are runs that were left out", NULL);

@@ -49,6 +49,17 @@ static inline void forget_hits(enum phase_kind phase)
     run->phases[phase].hit_count = 0;
 }
 
+/* Nobody heard this one. */
+static inline void forget_hit(enum phase_kind phase, uint16_t seq, enum principal principal)
+{
+    struct phase_result *result = &run->phases[phase];
+    size_t kept = 0;
+    for (size_t i = 0; i < result->hit_count; i++)
+        if (result->hits[i].watch != plan_watch_index(&run->plan, seq, principal))
+            result->hits[kept++] = result->hits[i];
+    result->hit_count = kept;
+}
+
 static void make_good_phase(int index, bool caught)
 {
     struct phase_result *phase = &run->phases[index];
@@ -117,7 +128,7 @@ static inline void make_good_run(void)
 /* Judges the run as the gate does, however often it was judged before. */
 static inline void judge_run(void)
 {
-    run->attempt_count = 0;
+    run->attempt_count = run->accepted_count = 0;
     memset(run->counts, 0, sizeof run->counts);
     run->reason[0] = '\0';
     run_judge(run);

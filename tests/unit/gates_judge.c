@@ -20,9 +20,9 @@ static const int accounts[] = { ACCOUNT_TRIED,   ACCOUNT_UNSUPPORTED, ACCOUNT_HA
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* The yes-or-no inputs, by name. */
-enum { HIT, BROKEN, DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3, STRAY, OPENED, OUTSIDE, STRUCTURAL, FLAGS };
-static const char *const flag_names[FLAGS] = { "hit",      "broken", "door1",  "door2",   "witness1",  "witness2",
-                                               "witness3", "stray",  "opened", "outside", "structural" };
+enum { HIT, BROKEN, DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3, STRAY, OPENED, OUTSIDE, STRUCTURAL, ACCEPTED, FLAGS };
+static const char *const flag_names[FLAGS] = { "hit",      "broken", "door1",  "door2",   "witness1",   "witness2",
+                                               "witness3", "stray",  "opened", "outside", "structural", "accepted" };
 
 static struct evidence make_evidence(int bare, int open, int account, unsigned flags)
 {
@@ -41,6 +41,7 @@ static struct evidence make_evidence(int bare, int open, int account, unsigned f
         .open_was_open = flags >> OPENED & 1,
         .outside_agrees = flags >> OUTSIDE & 1,
         .structural = flags >> STRUCTURAL & 1,
+        .open_accepted = flags >> ACCEPTED & 1,
     };
 }
 
@@ -56,31 +57,34 @@ struct row {
 };
 
 static const struct row oracle[] = {
-    /*          hit, broken, door 1 2, witness 1 2 3, stray, opened, outside, structural */
-    { "TU", "C", "CUMS", "nn yy yyy n y * *", VERDICT_BLOCKED, HOW_FENCE, REASON_FENCED_OFF },
-    { "T", "M", "C", "nn yy yyy n y * y", VERDICT_BLOCKED, HOW_STRUCTURE, REASON_ABSENT_BY_STRUCTURE },
-    { "U", "U", "CUMS", "nn yy yyy n y y *", VERDICT_BLOCKED, HOW_UNSUPPORTED, REASON_UNSUPPORTED },
+    /*          hit, broken, door 1 2, witness 1 2 3, stray, opened, outside, structural, accepted */
+    { "TU", "C", "CUMS", "nn yy yyy n y * * *", VERDICT_BLOCKED, HOW_FENCE, REASON_FENCED_OFF },
+    { "T", "M", "C", "nn yy yyy n y * y *", VERDICT_BLOCKED, HOW_STRUCTURE, REASON_ABSENT_BY_STRUCTURE },
+    { "U", "U", "CUMS", "nn yy yyy n y y * *", VERDICT_BLOCKED, HOW_UNSUPPORTED, REASON_UNSUPPORTED },
+    { "T", "S", "C", "nn yy yyy n * * * y", VERDICT_BLOCKED, HOW_BARE, REASON_SILENT_UNLIKE_BARE },
+    { "U", "S", "U", "nn yy yyy n * y * y", VERDICT_BLOCKED, HOW_UNSUPPORTED, REASON_UNSUPPORTED_AS_BARE },
 
-    { "*", "*", "*", "y* ** *** * * * *", VERDICT_ESCAPED, HOW_NONE, REASON_HIT },
-    { "*", "*", "*", "*y ** *** * * * *", VERDICT_BROKEN, HOW_NONE, REASON_GATE_BROKEN },
+    { "*", "*", "*", "y* ** *** * * * * *", VERDICT_ESCAPED, HOW_NONE, REASON_HIT },
+    { "*", "*", "*", "*y ** *** * * * * *", VERDICT_BROKEN, HOW_NONE, REASON_GATE_BROKEN },
 
-    { "0", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_NO_RECORD },
-    { "H", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_HALF_RECORD },
-    { "E", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_STARVED },
-    { "X", "*", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_UNTRUSTED_RECORD },
-    { "*", "*", "*", "** n* *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_BEFORE },
-    { "*", "*", "*", "** *n *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_AFTER },
-    { "*", "*", "*", "** ** n** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_BEFORE },
-    { "*", "*", "*", "** ** *n* * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_DURING },
-    { "*", "*", "*", "** ** **n * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_AFTER },
-    { "*", "*", "*", "** ** *** y * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_STRAY },
-    { "*", "S", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_SKIPPED },
-    { "*", "?", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_UNKNOWN },
-    { "*", "*", "*", "** ** *** * n * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_NOT_OPEN },
-    { "*", "*", "?", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_BARE_UNKNOWN },
-    { "T", "M", "C", "** ** *** * * * n", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_SHOULD_HAVE_LEAKED },
-    { "T", "MU", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_NOT_DETECTABLE },
-    { "U", "MU", "*", "** ** *** * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_UNSUPPORTED_NOT_CONFIRMED },
+    { "0", "*", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_NO_RECORD },
+    { "H", "*", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_HALF_RECORD },
+    { "E", "*", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_STARVED },
+    { "X", "*", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_UNTRUSTED_RECORD },
+    { "*", "*", "*", "** n* *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_BEFORE },
+    { "*", "*", "*", "** *n *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_DOOR_AFTER },
+    { "*", "*", "*", "** ** n** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_BEFORE },
+    { "*", "*", "*", "** ** *n* * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_DURING },
+    { "*", "*", "*", "** ** **n * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_WITNESS_AFTER },
+    { "*", "*", "*", "** ** *** y * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_STRAY },
+    { "*", "S", "*", "** ** *** * * * * n", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_SKIPPED },
+    { "*", "S", "S", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_SKIPPED },
+    { "*", "?", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_UNKNOWN },
+    { "*", "CUM", "*", "** ** *** * n * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_NOT_OPEN },
+    { "*", "*", "?", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_BARE_UNKNOWN },
+    { "T", "M", "C", "** ** *** * * * n *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_OPEN_SHOULD_HAVE_LEAKED },
+    { "T", "MUS", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_NOT_DETECTABLE },
+    { "U", "MUS", "*", "** ** *** * * * * *", VERDICT_INCONCLUSIVE, HOW_NONE, REASON_UNSUPPORTED_NOT_CONFIRMED },
 };
 
 static char sighting_letter(int sighting)
@@ -180,8 +184,8 @@ Test(judge, agrees_with_the_table_for_every_combination_and_reaches_every_reason
 static void less_is_never_blocked(int bare, int open, int account, unsigned flags)
 {
     static const int lesser_accounts[] = { ACCOUNT_HALF, ACCOUNT_NONE, ACCOUNT_STARVED, ACCOUNT_UNTRUSTED };
-    static const unsigned needed[] = { DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3, OPENED };
-    static const unsigned declared[] = { OUTSIDE, STRUCTURAL };
+    static const unsigned needed[] = { DOOR1, DOOR2, WITNESS1, WITNESS2, WITNESS3 };
+    static const unsigned declared[] = { OUTSIDE, STRUCTURAL, ACCEPTED };
     for (size_t i = 0; i < COUNT(lesser_accounts); i++)
         if (is_blocked(bare, open, lesser_accounts[i], flags))
             cr_assert_fail("blocked with no whole record: %s", describe(bare, open, lesser_accounts[i], flags));
@@ -191,8 +195,12 @@ static void less_is_never_blocked(int bare, int open, int account, unsigned flag
     for (size_t i = 0; i < COUNT(declared); i++)
         if (!is_blocked(bare, open, account, flags) && is_blocked(bare, open, account, flags & ~(1U << declared[i])))
             cr_assert_fail("blocked for lack of %s: %s", flag_names[declared[i]], describe(bare, open, account, flags));
-    if (is_blocked(bare, SIGHTING_SKIPPED, account, flags) || is_blocked(bare, SIGHTING_UNKNOWN, account, flags))
+    if (is_blocked(bare, SIGHTING_SKIPPED, account, flags & ~(1U << ACCEPTED)) ||
+        is_blocked(SIGHTING_SKIPPED, SIGHTING_SKIPPED, account, flags) ||
+        is_blocked(bare, SIGHTING_UNKNOWN, account, flags))
         cr_assert_fail("blocked without an open bottle: %s", describe(bare, open, account, flags));
+    if (open != SIGHTING_SKIPPED && is_blocked(bare, open, account, flags & ~(1U << OPENED)))
+        cr_assert_fail("blocked by an open bottle that was not open: %s", describe(bare, open, account, flags));
     if (is_blocked(bare, open, account, flags | 1U << STRAY) || is_blocked(bare, open, account, flags | 1U << BROKEN))
         cr_assert_fail("blocked with strays or a broken gate: %s", describe(bare, open, account, flags));
 }
@@ -200,6 +208,25 @@ static void less_is_never_blocked(int bare, int open, int account, unsigned flag
 Test(judge, taking_away_a_record_or_a_control_never_makes_it_blocked)
 {
     for_all(less_is_never_blocked);
+}
+
+/* What is accepted is that there is no open run, and nothing else. */
+static void acceptance_is_of_the_open_run_alone(int bare, int open, int account, unsigned flags)
+{
+    struct judgement with = judge_of(bare, open, account, flags | 1U << ACCEPTED),
+                     without = judge_of(bare, open, account, flags & ~(1U << ACCEPTED));
+    if (open != SIGHTING_SKIPPED && memcmp(&with, &without, sizeof with) != 0)
+        cr_assert_fail("accepted though there is an open run: %s", describe(bare, open, account, flags));
+    if (without.reason != REASON_OPEN_SKIPPED && memcmp(&with, &without, sizeof with) != 0)
+        cr_assert_fail("more than its lack was accepted: %s", describe(bare, open, account, flags));
+    if (open == SIGHTING_SKIPPED && with.verdict == VERDICT_BLOCKED && bare != SIGHTING_CAUGHT &&
+        bare != SIGHTING_UNSUPPORTED)
+        cr_assert_fail("blocked with nothing to compare with: %s", describe(bare, open, account, flags));
+}
+
+Test(judge, to_accept_that_there_is_no_open_run_accepts_nothing_else)
+{
+    for_all(acceptance_is_of_the_open_run_alone);
 }
 
 static void hit_wins(int bare, int open, int account, unsigned flags)
@@ -273,6 +300,7 @@ Test(judge, names_are_those_of_the_report)
     cr_expect_str_eq(how_name(HOW_FENCE), "fence");
     cr_expect_str_eq(how_name(HOW_STRUCTURE), "structure");
     cr_expect_str_eq(how_name(HOW_UNSUPPORTED), "unsupported");
+    cr_expect_str_eq(how_name(HOW_BARE), "bare");
     cr_expect_null(how_name(HOWS));
     cr_expect_null(how_name((enum how)17));
 }

@@ -37,15 +37,21 @@ enum made {
     MADE_LATE,
     MADE_FAILED,
     MADE_STRAY,
+    MADE_ACCEPTED,
+    MADE_BARE,
+    MADE_BARE_UNACCEPTED,
+    MADE_REQUIRED,
     MADE_KINDS
 };
 
 static struct run *make(enum made kind)
 {
     bool each = kind == MADE_EACH || kind == MADE_EACH_VOID;
+    bool bare = kind == MADE_BARE || kind == MADE_BARE_UNACCEPTED;
     struct run *run = crafted_run(asked, 4,
                                   each               ? SELF_PROOF_EACH
                                   : kind == MADE_OFF ? SELF_PROOF_OFF
+                                  : bare             ? SELF_PROOF_BARE
                                                      : SELF_PROOF_OPEN);
     struct phase_result *fenced = &run->phases[PHASE_FENCED];
     struct part_result *own = &fenced->parts[PRINCIPAL_ROOT][PART_ATTEMPTS];
@@ -66,6 +72,16 @@ static struct run *make(enum made kind)
         run->phases[PHASE_OPEN].state = PHASE_FAILED, strcpy(run->phases[PHASE_OPEN].error.text, "no " HOSTILE);
     if (kind == MADE_STRAY)
         fenced->strays = 2, strcpy(fenced->stray_text, "tcp to 192.0.2.9:99");
+    if (kind == MADE_ACCEPTED) { /* the user's first attempt at BG-020 was caught nowhere */
+        for (int k = PHASE_BARE; k <= PHASE_OPEN; k++)
+            run->phases[k].hits[0] = run->phases[k].hits[1];
+        run->options.accepted = (struct vector_list){ 2, { 48, 20 } };
+    }
+    if (kind == MADE_BARE)
+        run->options.accept_open = run->findings.open_accepted = true;
+    if (kind == MADE_REQUIRED)
+        run->options.required = (struct vector_list){ 2, { 20, 106 } },
+        plan_note_unproved(&run->plan, 106, "no vsock here");
     self_proof_pairs(run);
     if (!each)
         run->pair_count = 0;
@@ -92,10 +108,22 @@ static struct run *make(enum made kind)
 Test(replay, every_kind_of_run_comes_out_of_its_evidence_as_it_went_in)
 {
     static const enum run_verdict verdicts[MADE_KINDS] = {
-        [MADE_PASS] = RUN_PASS,         [MADE_FAIL] = RUN_FAIL,     [MADE_OFF] = RUN_INCONCLUSIVE,
-        [MADE_BROKEN] = RUN_BROKEN,     [MADE_FORGED] = RUN_BROKEN, [MADE_CUT] = RUN_INCONCLUSIVE,
-        [MADE_VOID] = RUN_VOID,         [MADE_EACH] = RUN_PASS,     [MADE_EACH_VOID] = RUN_VOID,
-        [MADE_LATE] = RUN_INCONCLUSIVE, [MADE_FAILED] = RUN_BROKEN, [MADE_STRAY] = RUN_INCONCLUSIVE,
+        [MADE_PASS] = RUN_PASS,
+        [MADE_FAIL] = RUN_FAIL,
+        [MADE_OFF] = RUN_INCONCLUSIVE,
+        [MADE_BROKEN] = RUN_BROKEN,
+        [MADE_FORGED] = RUN_BROKEN,
+        [MADE_CUT] = RUN_INCONCLUSIVE,
+        [MADE_VOID] = RUN_VOID,
+        [MADE_EACH] = RUN_PASS,
+        [MADE_EACH_VOID] = RUN_VOID,
+        [MADE_LATE] = RUN_INCONCLUSIVE,
+        [MADE_FAILED] = RUN_BROKEN,
+        [MADE_STRAY] = RUN_INCONCLUSIVE,
+        [MADE_ACCEPTED] = RUN_PASS,
+        [MADE_BARE] = RUN_PASS,
+        [MADE_BARE_UNACCEPTED] = RUN_INCONCLUSIVE,
+        [MADE_REQUIRED] = RUN_INCONCLUSIVE,
     };
     for (int kind = 0; kind < MADE_KINDS; kind++) {
         struct error error = { 0 };
@@ -136,6 +164,10 @@ static char *with(const char *text, const char *from, const char *to)
     return made;
 }
 
+#define FOUR_IDS    "\"BG-020\",\"BG-048\",\"BG-114\",\"BG-001\""
+#define SIXTEEN_IDS FOUR_IDS "," FOUR_IDS "," FOUR_IDS "," FOUR_IDS
+#define ALL_IDS     SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS /* as many as there is room for */
+
 static const struct {
     enum made kind;
     const char *from, *to, *why;
@@ -149,6 +181,15 @@ static const struct {
     { MADE_PASS, "[\"user\",\"root\"]", "[\"user\",\"user\"]", "somebody else" },
     { MADE_PASS, "\"self_proof\":\"open\"", "\"self_proof\":\"maybe\"", "\"self_proof\"" },
     { MADE_PASS, "\"self_proof\":\"open\"", "\"self_proof\":1", "\"self_proof\" is no text" },
+    { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[\"BG-48\"]", "no vector id" },
+    { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[7]", "no vector id" },
+    { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[\"close\"]", "no vector id" },
+    { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "\"BG-020\"", "is no list" },
+    { MADE_PASS, "\"accept_unproved\":[", "\"accept_unproved\":[" ALL_IDS ",\"BG-020\"", "or too many" },
+    { MADE_PASS, "\"require\":[", "\"require\":[" ALL_IDS ",\"BG-020\"", "or too many" },
+    { MADE_PASS, "\"accept_unproved\":[", "\"accept_unproved\":[" ALL_IDS ",\"open\",\"open\"", "too many entries" },
+    { MADE_ACCEPTED, "\"require\":[]", "\"require\":[\"open\"]", "no vector id" },
+    { MADE_ACCEPTED, "\"require\":[]", "\"require\":[],\"accept_unproved\":[]", "is there twice" },
     { MADE_PASS, "\"mutant\":null", "\"mutant\":\"nothing\"", "\"mutant\"" },
     { MADE_PASS, "\"mutant\":null,", "", "\"mutant\" is missing" },
     { MADE_PASS, "\"run\":\"", "\"run\":\"g", "\"run\"" },
@@ -209,6 +250,21 @@ Test(replay, evidence_that_this_build_cannot_judge_is_refused_with_the_field)
     }
 }
 
+Test(replay, as_many_ids_as_an_option_takes_are_taken_in)
+{
+    struct error error = { 0 };
+    struct run *run = make(MADE_PASS);
+    char *text = told(run, evidence_write),
+         *changed = with(text, "\"accept_unproved\":[", "\"accept_unproved\":[\"open\"," ALL_IDS);
+    cJSON *tree = parse(changed);
+    struct run *read = evidence_read(tree, &error);
+    cr_assert_not_null(read, "%s", error.text);
+    cr_expect(read->options.accept_open && read->options.accepted.count == VECTORS_ASKED_MAX);
+    run_free(read);
+    cJSON_Delete(tree);
+    free(text), free(changed), run_free(run);
+}
+
 Test(replay, fields_that_nobody_knows_are_ignored)
 {
     struct error error = { 0 };
@@ -245,6 +301,12 @@ static const struct {
     { MADE_PASS, "report/1", "report/2", NULL },
     { MADE_PASS, "\"exit\":\t0", "\"exit\":\ttrue", NULL },
     { MADE_PASS, "\"principal\":\t\"user\"", "\"principal\":\t7", NULL },
+    { MADE_ACCEPTED, "\"accepted\":\ttrue", "\"accepted\":\tfalse", "accepted is false in report.json, and true" },
+    { MADE_PASS, "\"accepted\":\tfalse", "\"accepted\":\ttrue", "accepted is true in report.json, and false" },
+    { MADE_PASS, "\"accept_unproved\":\t[]", "\"accept_unproved\":\t[\"open\"]", "accept_unproved is not the same" },
+    { MADE_REQUIRED, "\"require\":\t[\"BG-020\", \"BG-106\"]", "\"require\":\t[\"BG-020\"]",
+      "require is not the same" },
+    { MADE_PASS, "\"require\":\t[]", "\"require\":\t7", NULL },
 };
 
 Test(replay, a_report_that_says_something_else_is_told_by_its_first_difference)
@@ -264,6 +326,58 @@ Test(replay, a_report_that_says_something_else_is_told_by_its_first_difference)
         }
         cJSON_Delete(evidence), cJSON_Delete(report);
         free(text), free(changed), run_free(run);
+    }
+}
+
+/* Evidence that somebody made accept more, or less, than the report of the run. */
+Test(replay, acceptance_that_the_report_does_not_tell_of_is_no_agreement)
+{
+    static const struct {
+        enum made kind;
+        const char *from, *to, *difference;
+        enum run_verdict verdict; /* by the evidence */
+    } changed[] = {
+        { MADE_BARE_UNACCEPTED, "\"accept_unproved\":[]", "\"accept_unproved\":[\"open\"]", "accept_unproved",
+          RUN_PASS },
+        { MADE_BARE, "\"accept_unproved\":[\"open\"]", "\"accept_unproved\":[]", "accept_unproved", RUN_INCONCLUSIVE },
+        { MADE_BARE, "\"accept_unproved\":[\"open\"],", "", "accept_unproved", RUN_INCONCLUSIVE },
+        { MADE_BARE, "\"self_proof\":\"bare\"", "\"self_proof\":\"open\"", "INCONCLUSIVE by the evidence",
+          RUN_INCONCLUSIVE },
+        { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[\"BG-048\"]", "accept_unproved", RUN_INCONCLUSIVE },
+        { MADE_PASS, "\"require\":[]", "\"require\":[\"BG-020\"]", "require", RUN_PASS },
+        { MADE_REQUIRED, "\"require\":[\"BG-020\",\"BG-106\"]", "\"require\":[]", "require", RUN_PASS },
+    };
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        struct error error = { 0 };
+        struct replay replay = { 0 };
+        struct run *run = make(changed[i].kind);
+        char *text = told(run, evidence_write), *other = with(text, changed[i].from, changed[i].to);
+        cJSON *evidence = parse(other), *report = tree_of(run, report_json);
+        cr_assert(replay_compare(evidence, report, &replay, &error), "case %zu: %s", i, error.text);
+        cr_expect(!replay.agrees && replay.verdict == changed[i].verdict, "case %zu: %s", i,
+                  run_verdict_name(replay.verdict));
+        cr_expect(strstr(replay.difference, changed[i].difference) != NULL, "case %zu: %s", i, replay.difference);
+        cJSON_Delete(evidence), cJSON_Delete(report);
+        free(text), free(other), run_free(run);
+    }
+}
+
+Test(replay, a_report_from_before_there_was_acceptance_accepted_nothing)
+{
+    static const char *const lists[] = { "accept_unproved", "require" };
+    for (int kind = 0; kind < 2; kind++) {
+        struct error error = { 0 };
+        struct replay replay = { 0 };
+        struct run *run = make(kind == 0 ? MADE_PASS : MADE_BARE);
+        cJSON *evidence = tree_of(run, evidence_write), *report = tree_of(run, report_json);
+        for (int i = 0; i < 2; i++) {
+            cJSON_DeleteItemFromObject(report, lists[i]);
+            if (kind == 0)
+                cJSON_DeleteItemFromObject(cJSON_GetObjectItem(evidence, "options"), lists[i]);
+        }
+        cr_expect_eq(replay_compare(evidence, report, &replay, &error), kind == 0, "%s", error.text);
+        cr_expect_eq(replay.agrees, kind == 0);
+        cJSON_Delete(evidence), cJSON_Delete(report), run_free(run);
     }
 }
 

@@ -77,7 +77,7 @@ static struct run *crafted_run(const uint16_t *asked, size_t count, enum self_pr
     strcpy(run->findings.probe_digest, "d1");
     run->milliseconds = 1400;
     for (int k = 0; k < PHASES; k++)
-        if (k == PHASE_FENCED || self_proof != SELF_PROOF_OFF)
+        if (run_makes_phase(&run->options, (enum phase_kind)k))
             crafted_phase(run, (size_t)k, k != PHASE_FENCED);
     return run;
 }

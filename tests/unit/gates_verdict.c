@@ -207,6 +207,19 @@ Test(verdict, is_pass_only_if_nothing_is_missing, .init = make_good_run, .fini =
     }
 }
 
+Test(verdict, is_the_same_of_all_that_is_missing_though_the_vector_was_accepted, .init = make_good_run,
+     .fini = forget_run)
+{
+    for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++) {
+        troubles[i].make();
+        run->options.accepted = (struct vector_list){ 1, { 114 } };
+        judge_run();
+        cr_expect_eq(run->verdict, troubles[i].wanted, "%s: %s", troubles[i].name, run_verdict_name(run->verdict));
+        cr_expect_eq(run->accepted_count, 0, "%s", troubles[i].name);
+        make_good_run();
+    }
+}
+
 Test(verdict, is_fail_whatever_else_went_wrong_when_something_escaped, .init = make_good_run, .fini = forget_run)
 {
     for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++) {
@@ -343,6 +356,7 @@ Test(verdict, of_inconclusive_tells_first_what_explains_most, .init = make_good_
     run->phases[PHASE_OPEN].parts[PRINCIPAL_ROOT][PART_SWEEP].ran = false;
     expect("a session that was not held explains nothing", RUN_INCONCLUSIVE, half);
 
+    run->phases[PHASES].state = PHASE_ABSENT;
     miss_control(PHASES, "no control heard"), cut(PHASES, PRINCIPAL_USER, PART_ATTEMPTS, "no bye");
     expect("a fence's pair explains nothing", RUN_INCONCLUSIVE, half);
     act_not_done(), no_last_door();

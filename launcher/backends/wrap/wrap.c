@@ -78,6 +78,11 @@ static bool has_door(void)
     return strcmp(words.door, "none") != 0;
 }
 
+static bool has_open(void)
+{
+    return words.open_command != NULL;
+}
+
 static bool remove_file(const char *directory, const char *name)
 {
     char path[128];
@@ -211,6 +216,7 @@ const struct backend wrap_backend = {
     .drain_milliseconds = 1000,
     .take_words = take_words,
     .has_door = has_door,
+    .has_open = has_open,
     .preflight = preflight,
     .start = start,
     .door_address = door_address,
