@@ -50,8 +50,10 @@ Test(launcher_machine_start, an_engine_that_dies_floods_or_prints_junk_makes_no_
 
 /* What remains after it was ended and removed, as far as that went. */
 static const struct refusal leaving[] = {
-    { "start refuse\ndelete keep-row", ERROR_BROKEN,
+    { "start refuse\ndelete keep-row", ERROR_HOST,
       "not today; and then: the engine says that it deleted the machine, and its row is still there" },
+    { "start nothing\ndelete keep-row", ERROR_BROKEN,
+      "and then: the engine says that it deleted the machine, and its row is still there" },
     { "exec on-host\nstop nothing\ndelete keep-vmm", ERROR_BROKEN,
       "its boot id is the same; and then: the engine, process " },
 };

@@ -46,14 +46,16 @@ static bool destroy(struct bottle *bottle, struct error *error)
     return gone;
 }
 
-/* The first cause stays whole; what remained of the bottle besides is told after it, as far as there is room, and is worse than nothing to look at. */
+/* The first cause stays whole; what remained of the bottle besides is told after it, as far as there is room. Where there was nothing to look at,
+ * there may be something after all. */
 static void destroy_failed(struct bottle *bottle, struct error *error)
 {
     struct error left = { 0 };
     if (destroy(bottle, &left) || error == NULL)
         return;
     size_t used = strlen(error->text);
-    error->code = ERROR_BROKEN;
+    if (error->code == ERROR_ABSENT)
+        error->code = ERROR_BROKEN;
     snprintf(error->text + used, sizeof error->text - used, "; and then: %s", left.text);
 }
 
