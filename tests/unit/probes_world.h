@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <criterion/hooks.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -214,10 +213,9 @@ static inline const char *probe_path(void)
     return path;
 }
 
-/* Before any test: without a probe some would wait for a word of it. */
-ReportHook(PRE_ALL)(struct criterion_test_set *tests)
+/* Without a probe some tests would wait for a word of it: said before Criterion begins. */
+__attribute__((constructor)) static void require_probe(void)
 {
-    (void)tests;
     if (access(probe_path(), X_OK) == 0)
         return;
     fprintf(stderr, "no %s: build bottle-probe, or set BOTTLE_PROBE or BOTTLE_BUILD\n", probe_path());
