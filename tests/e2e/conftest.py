@@ -15,7 +15,6 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 NOBODY = 65534
 PR_SET_CHILD_SUBREAPER = 36
 BOUND = 120  # seconds; a bound on hangs, not an expectation
-LONGEST = "test_the_gate_tests_itself"  # begins first, or it would still run long after all others
 
 
 def pytest_configure(config):
@@ -23,10 +22,6 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Orphans come to us, so that a process that a program left behind can be seen.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: LONGEST not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
