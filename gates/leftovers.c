@@ -1,7 +1,7 @@
 /*
  * See leftovers.h. A run keeps its evidence in a directory of its own, the report last, under a shared lock on the directory
  * above (keep.c). So under the exclusive lock, a directory without a whole report is one whose run is dead. Sockets of
- * bottles are the registry's to judge. Everything is reached by descriptors, so no path is turned under our hands, and
+ * bottles are the registry's to judge. A selftest holds a lock on each directory of its own. Everything is reached by descriptors, so no path is turned under our hands, and
  * only this user's own files are touched.
  */
 #include "leftovers.h"
@@ -139,6 +139,58 @@ static bool collect_sockets(const struct sweep *sweep, int base, struct error *e
             tell(sweep, name, "the socket of a bottle whose keeper was killed");
     }
     return count >= 0;
+}
+
+static bool is_selftest(const char *name)
+{
+    const size_t length = sizeof SELFTEST_DIRECTORY - 1, letters = sizeof "XXXXXX" - 1;
+    return strncmp(name, SELFTEST_DIRECTORY, length) == 0 && strlen(name + length) == letters &&
+           strchr(name + length, '.') == NULL;
+}
+
+/* The reports in it; with anything else in it, it stays. */
+static bool remove_selftest(int parent, const char *name, int directory, struct error *error)
+{
+    struct dirent **entries = NULL;
+    int count = scandirat(directory, ".", &entries, NULL, alphasort);
+    bool removed = count >= 0 || error_system(error, "can't read %.100s", name);
+    for (int i = 0; i < count; i++) {
+        const char *entry = entries[i]->d_name;
+        bool made_by_it = strcmp(entry, "report") == 0 || is_unfinished(entry);
+        cleanup_close int report = made_by_it ? open_own(directory, entry) : -1;
+        removed = (report < 0 || remove_run(directory, entry, report, error)) && removed;
+        free(entries[i]);
+    }
+    free(entries);
+    return removed && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || error_system(error, "can't remove %.100s", name));
+}
+
+static bool collect_selftest(const struct sweep *sweep, int parent, const char *name, struct error *error)
+{
+    cleanup_close int directory = is_selftest(name) ? open_own(parent, name) : -1;
+    if (directory < 0 || flock(directory, LOCK_EX | LOCK_NB) != 0)
+        return true;
+    if (!sweep->dry && !remove_selftest(parent, name, directory, error))
+        return false;
+    tell(sweep, name, "reports of a selftest that was killed");
+    return true;
+}
+
+bool leftovers_collect_selftests(const char *parent, bool dry,
+                                 void (*told)(const char *path, const char *what, void *context), void *context,
+                                 struct error *error)
+{
+    const struct sweep sweep = { parent, dry, told, context };
+    struct dirent **entries = NULL;
+    cleanup_close int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int count = directory >= 0 ? scandirat(directory, ".", &entries, NULL, alphasort) : -1;
+    bool done = count >= 0 || error_system(error, "can't read %.200s", parent);
+    for (int i = 0; i < count; i++) {
+        done = collect_selftest(&sweep, directory, entries[i]->d_name, error) && done;
+        free(entries[i]);
+    }
+    free(entries);
+    return done;
 }
 
 bool leftovers_collect(const char *base, bool dry, void (*told)(const char *path, const char *what, void *context),

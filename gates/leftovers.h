@@ -1,6 +1,7 @@
 /*
  * What runs and bottles that were killed leave of themselves: processes, mounts and namespaces end with them by the kernel's
- * hand; what remains is files in this user's run-time directories. Evidence that was kept whole is no leftover.
+ * hand; what remains is files in this user's run-time directories, and what a selftest made in /tmp. Evidence that was kept
+ * whole is no leftover.
  */
 #ifndef GATES_LEFTOVERS_H
 #define GATES_LEFTOVERS_H
@@ -14,6 +15,13 @@
  * use by a living run is never touched. */
 bool leftovers_collect(const char *base, bool dry, void (*told)(const char *path, const char *what, void *context),
                        void *context, struct error *error);
+
+/* The same for what a killed selftest leaves in `parent`, "/tmp": directories called SELFTEST_DIRECTORY and six letters, with
+ * reports in them. One that lives holds a lock on each of its own. */
+#define SELFTEST_DIRECTORY "bottle-selftest-"
+bool leftovers_collect_selftests(const char *parent, bool dry,
+                                 void (*told)(const char *path, const char *what, void *context), void *context,
+                                 struct error *error);
 
 /* The directories in which such files lie, wherever XDG_RUNTIME_DIR pointed to: false after the last. */
 bool leftovers_base(unsigned index, char path[256]);

@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "../../launcher/support/cleanup.h"
 #include "../../launcher/support/process.h"
+#include "../leftovers.h"
 #include "make.h"
 
+#define PATTERN  "/tmp/" SELFTEST_DIRECTORY "XXXXXX"
 #define FILE_MAX 0x400000 /* bytes of a file that is edited */
 
 /* The first `from` in the file becomes `to`. */
@@ -52,12 +55,34 @@ static unsigned empty(const char *path)
     return count;
 }
 
+/* Makes the directory, and returns a lock on it that ends with this process: `bottle-gate gc` removes what nobody holds. */
+static int make_own(char own[sizeof PATTERN], struct error *error)
+{
+    for (;;) {
+        memcpy(own, PATTERN, sizeof PATTERN);
+        if (mkdtemp(own) == NULL) {
+            error_system(error, "can't make a directory in /tmp");
+            return -1;
+        }
+        cleanup_close int lock = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool held = lock >= 0 && flock(lock, LOCK_SH) == 0;
+        if (access(own, F_OK) != 0 && errno == ENOENT)
+            continue; /* it was removed before it was locked */
+        if (held)
+            return take_fd(&lock);
+        error_system(error, "can't lock %s", own);
+        rmdir(own);
+        return -1;
+    }
+}
+
 bool directory_run(const struct fault *fault, struct fault_outcome *outcome, struct error *error)
 {
     const struct report_of *how = &fault->report;
-    char own[] = "/tmp/bottle-report-XXXXXX", size[32], report[64];
-    if (mkdtemp(own) == NULL)
-        return error_system(error, "can't make a directory in /tmp");
+    char own[sizeof PATTERN], size[32], report[64];
+    cleanup_close int lock = make_own(own, error);
+    if (lock < 0)
+        return false;
     snprintf(size, sizeof size, "size=%lu", how->room);
     snprintf(report, sizeof report, "%s/report", own);
     bool mounted = how->room > 0 && mount("report", own, "tmpfs", 0, size) == 0;

@@ -5,6 +5,7 @@ import ctypes
 import os
 import pathlib
 import select
+import signal
 import subprocess
 import tempfile
 
@@ -17,6 +18,8 @@ BOUND = 120  # seconds; a bound on hangs, not an expectation
 
 
 def pytest_configure(config):
+    # What was started in the background by a script ignores it, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Orphans come to us, so that a process that a program left behind can be seen.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import select
 import signal
@@ -197,6 +198,37 @@ def test_gc_leaves_a_run_alone_that_lives(account, kept):
     for run in runs:
         told = run.communicate(timeout=BOUND)[1]
         assert run.returncode == 0 and sorted(os.listdir(told.split()[-1])) == WHOLE
+
+
+def selftest_directory(process):
+    """The directory that a process which the selftest started holds open, once there is one."""
+    while process.poll() is None:
+        for child in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            try:
+                opened = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{child}/fd").iterdir()]
+            except OSError:
+                continue
+            for path in opened:
+                if path.startswith("/tmp/bottle-selftest-"):
+                    return pathlib.Path(path)
+    return pytest.fail("the selftest ended before it was seen to hold a directory")
+
+
+def test_gc_removes_what_a_killed_selftest_has_left_and_leaves_a_living_one_alone(account):
+    living, killed = (account.start("bottle-gate", "selftest", "--fault=evidence-edited", stdout=subprocess.PIPE, text=True)
+                      for _ in range(2))
+    own, left = selftest_directory(living), selftest_directory(killed)
+    killed.kill()
+    killed.wait(BOUND)
+    killed.stdout.read()  # ends only when nobody holds the other end
+    killed.stdout.close()
+    told = gate(account, "gc", "--dry-run").stdout
+    assert f"would remove {left}: reports of a selftest that was killed\n" in told and str(own) not in told
+    told = gate(account, "gc").stdout
+    assert f"removed {left}: reports of a selftest that was killed\n" in told and str(own) not in told
+    assert not left.exists()
+    assert living.communicate(timeout=BOUND)[0].startswith("ok     evidence-edited ")
+    assert living.returncode == 0 and not own.exists()
 
 
 # help and version

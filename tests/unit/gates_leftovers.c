@@ -169,6 +169,80 @@ Test(leftovers, of_bottles_are_sockets_that_nobody_listens_on, .init = begin, .f
     close(directory);
 }
 
+static bool collect_selftests(bool dry, struct error *error)
+{
+    return leftovers_collect_selftests(base, dry, tell, NULL, error);
+}
+
+#define SELFTEST(letter) SELFTEST_DIRECTORY "aB3dE" letter
+
+Test(leftovers, of_a_killed_selftest_are_the_directories_that_nobody_locks, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(SELFTEST("1"));
+    make_directory(SELFTEST("1") "/report");
+    make_file(SELFTEST("1") "/report/report.json", "{\n}\n");
+    make_directory(SELFTEST("1") "/.bottle-gate-" RUN("a") ".x1y2z3");
+    make_file(SELFTEST("1") "/.bottle-gate-" RUN("a") ".x1y2z3/evidence.json", "half");
+    make_directory(SELFTEST("2"));
+    make_directory(SELFTEST("3"));
+    make_directory(SELFTEST("3") "/report");
+    make_directory(SELFTEST("34"));
+    make_directory(SELFTEST_DIRECTORY "mine");
+    make_file(SELFTEST("4"), "no directory");
+    int living = open(path_of(SELFTEST("3")), O_RDONLY | O_DIRECTORY);
+    cr_assert_eq(flock(living, LOCK_SH), 0);
+    cr_expect(collect_selftests(true, &error), "%s", error.text);
+    cr_expect_str_eq(told, SELFTEST("1") " " SELFTEST("2") " ");
+    cr_expect(exists(SELFTEST("1") "/report/report.json") && exists(SELFTEST("2")));
+    told[0] = '\0';
+    cr_expect(collect_selftests(false, &error), "%s", error.text);
+    cr_expect_str_eq(told, SELFTEST("1") " " SELFTEST("2") " ");
+    cr_expect(!exists(SELFTEST("1")) && !exists(SELFTEST("2")));
+    cr_expect(exists(SELFTEST("3") "/report") && exists(SELFTEST("34")) && exists(SELFTEST_DIRECTORY "mine") &&
+              exists(SELFTEST("4")));
+    close(living);
+    told[0] = '\0';
+    cr_expect(collect_selftests(false, &error), "%s", error.text);
+    cr_expect_str_eq(told, SELFTEST("3") " ");
+}
+
+Test(leftovers, of_a_selftest_stay_with_what_is_unknown_in_them, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(SELFTEST("1"));
+    make_file(SELFTEST("1") "/notes", "somebody's");
+    make_directory(SELFTEST("2"));
+    make_directory(SELFTEST("2") "/report");
+    make_directory(SELFTEST("2") "/report/below");
+    make_directory(SELFTEST("3"));
+    cr_expect_not(collect_selftests(false, &error));
+    cr_expect_not_null(strstr(error.text, SELFTEST("1")), "%s", error.text);
+    cr_expect_str_eq(told, SELFTEST("3") " ");
+    cr_expect(exists(SELFTEST("1") "/notes") && exists(SELFTEST("2") "/report/below") && !exists(SELFTEST("3")));
+}
+
+Test(leftovers, of_a_selftest_are_not_followed_and_not_somebody_elses, .init = begin, .fini = end)
+{
+    char target[] = "/tmp/leftovers-target-XXXXXX", report[64];
+    struct error error = { 0 };
+    cr_assert_not_null(mkdtemp(target));
+    snprintf(report, sizeof report, "%s/report", target);
+    cr_assert_eq(mkdir(report, 0700), 0);
+    cr_assert_eq(symlink(target, path_of(SELFTEST("1"))), 0);
+    make_directory(SELFTEST("2"));
+    cr_assert_eq(symlink(report, path_of(SELFTEST("2") "/report")), 0);
+    if (geteuid() == 0) {
+        make_directory(SELFTEST("3"));
+        cr_assert_eq(chown(path_of(SELFTEST("3")), 65534, 65534), 0);
+    }
+    cr_expect_not(collect_selftests(false, &error), "the link in the second one is unknown");
+    cr_expect_str_empty(told);
+    cr_expect(geteuid() != 0 || exists(SELFTEST("3")));
+    cr_expect_eq(rmdir(report), 0);
+    cr_expect_eq(rmdir(target), 0);
+}
+
 Test(leftovers, are_looked_for_wherever_a_run_can_have_kept_them)
 {
     char path[256], other[256];

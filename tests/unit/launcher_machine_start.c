@@ -48,6 +48,33 @@ Test(launcher_machine_start, an_engine_that_dies_floods_or_prints_junk_makes_no_
     EXPECT_REFUSED(broken);
 }
 
+/* What remains after it was ended and removed, as far as that went. */
+static const struct refusal leaving[] = {
+    { "start refuse\ndelete keep-row", ERROR_HOST,
+      "not today; and then: the engine says that it deleted the machine, and its row is still there" },
+    { "start nothing\ndelete keep-row", ERROR_BROKEN,
+      "and then: the engine says that it deleted the machine, and its row is still there" },
+    { "exec on-host\nstop nothing\ndelete keep-vmm", ERROR_BROKEN,
+      "its boot id is the same; and then: the engine, process " },
+};
+
+Test(launcher_machine_start, what_remains_of_a_machine_that_didnt_start_is_told_after_the_first_cause)
+{
+    machine_bounds.gone = 100;
+    EXPECT_REFUSED(leaving);
+}
+
+Test(launcher_machine_start, a_first_cause_that_leaves_no_room_stays_as_it_is)
+{
+    struct error error = { .code = ERROR_HOST };
+    memset(error.text, 'x', sizeof error.text - 1);
+    behave(leaving[0].behaviour);
+    cr_expect_null(start_machine(NULL, 0, &error));
+    cr_expect_eq(strspn(error.text, "x"), sizeof error.text - 1);
+    cr_expect_eq(error.text[sizeof error.text - 1], '\0');
+    expect_nothing_left(leaving[0].behaviour);
+}
+
 static const struct refusal other_rows[] = {
     { "create without-names", ERROR_BROKEN, "another policy than was asked for: cidrs " DOOR "/32, names any" },
     { "create without-dns", ERROR_BROKEN, "another policy than was asked for" },

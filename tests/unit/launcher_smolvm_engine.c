@@ -220,7 +220,7 @@ Test(launcher_smolvm_engine, the_last_line_is_found_and_cut)
 
 Test(launcher_smolvm_engine, a_spawned_command_streams_and_is_killed_with_its_group)
 {
-    struct smolvm_engine engine = engine_of("cat & echo $!; wait");
+    struct smolvm_engine engine = engine_of("sleep 10000 & echo $!; wait");
     struct error error = { 0 };
     int input[2], output[2];
     char text[32] = { 0 };

@@ -1,6 +1,6 @@
 /*
  * The real bottle-probe, as it is put into bottles, against real listeners on loopback: what it sends, what
- * it records, how long it waits. It is found as $BOTTLE_PROBE, $BOTTLE_BUILD/bottle-probe or ./bottle-probe.
+ * it records, how long it waits. Where it is found: probe_path() in probes_world.h.
  */
 #include "probes_trial.h"
 

@@ -46,6 +46,19 @@ static bool destroy(struct bottle *bottle, struct error *error)
     return gone;
 }
 
+/* The first cause stays whole; what remained of the bottle besides is told after it, as far as there is room. Where there was nothing to look at,
+ * there may be something after all. */
+static void destroy_failed(struct bottle *bottle, struct error *error)
+{
+    struct error left = { 0 };
+    if (destroy(bottle, &left) || error == NULL)
+        return;
+    size_t used = strlen(error->text);
+    if (error->code == ERROR_ABSENT)
+        error->code = ERROR_BROKEN;
+    snprintf(error->text + used, sizeof error->text - used, "; and then: %s", left.text);
+}
+
 static struct bottle *start(const struct bottle_options *options, struct error *error)
 {
     struct bottle *bottle = calloc(1, sizeof *bottle);
@@ -57,7 +70,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
     bottle->door = options->door;
     if (!machine_prepare(bottle, (options->without >> MACHINE_FLOOR & 1) != 0, error) ||
         !machine_boot(bottle, policy_of(options), error) || !machine_put_step(bottle, options->step_path, error)) {
-        destroy(bottle, NULL);
+        destroy_failed(bottle, error);
         return NULL;
     }
     machine_find_libraries(bottle);
