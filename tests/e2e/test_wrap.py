@@ -103,3 +103,13 @@ def test_what_makes_no_sense_is_refused_in_one_line(account, arguments, why):
     backend = [] if any(argument.startswith("--backend") for argument in arguments) else ["--backend=wrap"]
     result = account.run("bottle-gate", "run", *backend, *arguments)
     assert result.returncode == 4 and why in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_without_an_open_form_only_the_bare_run_stands_behind_it_and_that_must_be_accepted(account):
+    closed = CLOSED % f"{BWRAP} --tmpfs /run"
+    report = seen(run(account, closed, "--vector=BG-022,BG-049,BG-116", opened=None), 2)
+    assert {attempt["verdict"] for attempt in report["attempts"]} == {"INCONCLUSIVE"} and report["self_proof"]["mode"] == "bare"
+    report = seen(run(account, closed, "--vector=BG-022,BG-049,BG-116", "--accept-unproved=open", opened=None), 0)
+    assert {attempt["verdict"] for attempt in report["attempts"]} == {"BLOCKED"}
+    report = seen(run(account, BWRAP + " {probe}", "--vector=BG-022,BG-116", "--accept-unproved=open", opened=None), 1)
+    assert escaped(report) == {"BG-116"}
