@@ -46,7 +46,7 @@ struct collection {
 struct collector_plan {
     char run[RUN_ID_DIGITS + 1];
     bool root;
-    bool any_uid; /* the bottle maps ids as it likes: the uid in its hello says nothing */
+    bool any_uid;               /* the bottle maps ids as it likes: the uid in its hello says nothing */
     uint16_t first;             /* 0 with a door, 1 without */
     uint16_t count;             /* number of acts */
     uint16_t vectors[ACTS_MAX]; /* indexed by seq */
