@@ -121,7 +121,7 @@ static bool set_row(struct bottle *bottle, enum smolvm_policy policy, struct err
     bool as_asked = row.limited == cidrs && row.filtered == filter &&
                     (!cidrs || (row.cidr_count == 1 && strcmp(row.cidrs[0], cidr) == 0)) &&
                     (!filter || (row.host_count == 1 && strcmp(row.hosts[0], bottle->door.host) == 0)) &&
-                    (!hardened || strcmp(row.dns, bottle->door.host) == 0);
+                    strcmp(row.dns, filter ? bottle->door.host : "") == 0;
     snprintf(bottle->policy, sizeof bottle->policy, "cidrs %.40s%s, names %.40s, dns %.40s, network %.16s",
              row.limited ? (row.cidr_count > 0 ? row.cidrs[0] : "none") : "any", written ? " (written here)" : "",
              row.filtered ? (row.host_count > 0 ? row.hosts[0] : "none") : "any", row.dns,
