@@ -64,7 +64,7 @@ static uint32_t fences_without(const struct run_options *options)
 {
     if (options->mutant < 0)
         return 0;
-    return 1u << options->mutant | options->backend->fences[options->mutant].masked_by;
+    return 1u << options->mutant | self_proof_masks(options, (size_t)options->mutant);
 }
 
 bool run_makes_phase(const struct run_options *options, enum phase_kind phase)

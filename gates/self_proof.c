@@ -8,29 +8,46 @@
 #include "phases.h"
 #include "run.h"
 
-static bool stops(const struct fence *fence, uint16_t vector)
+static bool stops(const struct run *run, const struct fence *fence, const struct run_attempt *attempt)
 {
+    const struct backend *backend = run->options.backend;
     for (const uint16_t *id = fence->vectors; *id != 0; id++)
-        if (*id == vector)
-            return true;
+        if (*id == attempt->vector->id)
+            return backend->fence_stops == NULL || backend->fence_stops((size_t)(fence - backend->fences), *id,
+                                                                        attempt->address, attempt->target->port);
     return false;
+}
+
+bool self_proof_has(const struct run_options *options, size_t fence)
+{
+    return (backend_policy_fences(options->backend, options->policy) >> fence & 1) != 0;
+}
+
+uint32_t self_proof_masks(const struct run_options *options, size_t fence)
+{
+    return options->backend->fences[fence].masked_by & backend_policy_fences(options->backend, options->policy);
 }
 
 bool self_proof_exercised(const struct run *run, const struct fence *fence)
 {
     for (uint16_t i = 0; i < run->plan.count; i++)
-        if (stops(fence, run->plan.attempts[i].vector->id))
+        if (stops(run, fence, &run->plan.attempts[i]))
             return true;
     return false;
+}
+
+bool self_proof_leaves_out(const struct run *run, size_t fence)
+{
+    return self_proof_has(&run->options, fence) && !self_proof_exercised(run, &run->options.backend->fences[fence]);
 }
 
 static void add_job(struct run *run, const struct phase_options *common, const struct fence *fence, bool with,
                     size_t result, struct phase_job *job)
 {
-    uint32_t bit = 1u << (fence - run->options.backend->fences);
+    size_t index = (size_t)(fence - run->options.backend->fences);
     *job = (struct phase_job){ *common, &run->phases[result] };
     job->options.kind = PHASE_FENCED;
-    job->options.without = fence->masked_by | (with ? 0 : bit);
+    job->options.without = self_proof_masks(&run->options, index) | (with ? 0 : 1u << index);
     job->options.fault = NULL;
     snprintf(job->options.label, sizeof job->options.label, "%s %.20s", with ? "only" : "without", fence->name);
 }
@@ -41,11 +58,11 @@ size_t self_proof_pairs(struct run *run)
     size_t result = PHASES;
     run->pair_count = 0;
     for (size_t i = 0; i < backend->fence_count && run->pair_count < FENCES_MAX; i++) {
-        if (!self_proof_exercised(run, &backend->fences[i]))
+        if (!self_proof_has(&run->options, i) || !self_proof_exercised(run, &backend->fences[i]))
             continue;
         struct fence_pair *pair = &run->pairs[run->pair_count++];
         *pair = (struct fence_pair){ .fence = i, .with = PHASE_FENCED, .without = result++ };
-        if (backend->fences[i].masked_by != 0)
+        if (self_proof_masks(&run->options, i) != 0)
             pair->with = result++;
     }
     return result;
@@ -73,8 +90,8 @@ static void expect(const struct run *run, struct fence_pair *pair, bool with, ui
 {
     const struct fence *fence = &run->options.backend->fences[pair->fence];
     const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
-    bool its_own = stops(fence, attempt->vector->id);
-    if (!its_own && (with || fence->masked_by != 0))
+    bool its_own = stops(run, fence, attempt);
+    if (!its_own && (with || self_proof_masks(&run->options, pair->fence) != 0))
         return;
     struct findings findings = run->findings;
     struct evidence evidence;

@@ -12,6 +12,7 @@
 #define PHASE_RESULTS (PHASES + 2 * FENCES_MAX)
 
 struct run;
+struct run_options;
 
 /* One fence of the backend that this run's vectors exercise. */
 struct fence_pair {
@@ -36,7 +37,16 @@ void self_proof_judge(struct run *run);
 /* The first pair that failed, or NULL. */
 const struct fence_pair *self_proof_void(const struct run *run);
 
-/* True if a vector that the fence stops is in the run's plan. */
+/* True if bottles of the run's policy have this fence. */
+bool self_proof_has(const struct run_options *options, size_t fence);
+
+/* The bits of the fences of that policy that mask this one. */
+uint32_t self_proof_masks(const struct run_options *options, size_t fence);
+
+/* True if an attempt that the fence stops is in the run's plan. */
 bool self_proof_exercised(const struct run *run, const struct fence *fence);
+
+/* True of a fence that bottles of the run's policy have, and no planned attempt exercises. */
+bool self_proof_leaves_out(const struct run *run, size_t fence);
 
 #endif

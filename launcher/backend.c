@@ -44,3 +44,8 @@ uint32_t backend_all_fences(const struct backend *backend)
 {
     return (uint32_t)((1ull << backend->fence_count) - 1);
 }
+
+uint32_t backend_policy_fences(const struct backend *backend, const char *policy)
+{
+    return backend->policy_fences != NULL ? backend->policy_fences(policy) : backend_all_fences(backend);
+}

@@ -89,6 +89,14 @@ struct backend {
      * is told of, and is no unexplained traffic. */
     const char *const *own_traffic;
     const char *const *policies; /* what bottle_options.policy takes, its default first; ends with NULL. NULL: none */
+
+    /* The bits of the fences that a bottle of this policy has. NULL: all of them. */
+    uint32_t (*policy_fences)(const char *policy);
+
+    /* Where two fences stop a vector between them: does this one stop the attempt at this place? `address` as for `structural`, `port` 0 where
+     * it is a random one. Asked of fences whose table has the vector. NULL: each stops all of it. */
+    bool (*fence_stops)(size_t fence, uint16_t vector, const char *address, uint16_t port);
+
     bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
     bool own_ids;    /* its bottles map ids as they like: what uid a command in one sees says nothing */
     bool door_by_address;      /* its bottles find the door at an address of the site; there is no relay into them */
@@ -176,5 +184,8 @@ const char *backend_find_policy(const struct backend *backend, const char *name)
 
 /* The bits of all fences of a backend. */
 uint32_t backend_all_fences(const struct backend *backend);
+
+/* The bits of the fences that its bottles of this policy have; `policy` is one of the backend's own, or NULL. */
+uint32_t backend_policy_fences(const struct backend *backend, const char *policy);
 
 #endif

@@ -294,10 +294,30 @@ void run_settings_defaults(struct run_settings *settings)
     };
 }
 
+/* Of the fences that bottles of the chosen policy have, the first, the second and so on. */
 static const char *fence_name_at(const void *of, size_t index)
 {
-    const struct backend *backend = of;
-    return index < backend->fence_count ? backend->fences[index].name : NULL;
+    const struct run_options *options = of;
+    for (size_t i = 0; i < options->backend->fence_count; i++)
+        if (self_proof_has(options, i) && index-- == 0)
+            return options->backend->fences[i].name;
+    return NULL;
+}
+
+static bool resolve_mutant(const char *name, struct run_options *options, struct error *error)
+{
+    char known[256];
+    list_names(known, sizeof known, fence_name_at, options);
+    options->mutant = backend_find_fence(options->backend, name);
+    if (options->mutant < 0 && options->backend->fence_count == 0)
+        return error_set(error, ERROR_USAGE, "--mutant: backend %s has no fences that could be left out one by one",
+                         options->backend->name);
+    if (options->mutant < 0)
+        return error_set(error, ERROR_USAGE, "backend %s has no fence \"%.40s\"; it has: %s", options->backend->name,
+                         name, known);
+    return self_proof_has(options, (size_t)options->mutant) ||
+           error_set(error, ERROR_USAGE, "the policy %s of backend %s has no fence %s to leave out; it has: %s",
+                     options->policy, options->backend->name, name, known);
 }
 
 /* True if the run is asked to try it: by --vector, or as one of the core profile. */
@@ -355,21 +375,12 @@ bool run_settings_settle(struct run_options *options, struct error *error)
 
 bool run_settings_resolve(struct run_settings *settings, struct error *error)
 {
-    char known[256];
     struct run_options *options = &settings->options;
     options->backend = backend_option_resolve(&settings->choice, &options->policy, error);
     if (options->backend == NULL)
         return false;
-    if (settings->mutant_name != NULL) {
-        options->mutant = backend_find_fence(options->backend, settings->mutant_name);
-        list_names(known, sizeof known, fence_name_at, options->backend);
-        if (options->mutant < 0 && options->backend->fence_count == 0)
-            return error_set(error, ERROR_USAGE, "--mutant: backend %s has no fences that could be left out one by one",
-                             options->backend->name);
-        if (options->mutant < 0)
-            return error_set(error, ERROR_USAGE, "backend %s has no fence \"%.40s\"; it has: %s",
-                             options->backend->name, settings->mutant_name, known);
-    }
+    if (settings->mutant_name != NULL && !resolve_mutant(settings->mutant_name, options, error))
+        return false;
     if (options->mutant >= 0 && options->self_proof == SELF_PROOF_EACH)
         return error_set(error, ERROR_USAGE,
                          "--mutant and --self-proof=each contradict each other: each leaves out every "

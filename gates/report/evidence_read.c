@@ -116,8 +116,8 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
         return;
     json_text(reader, object, "mutant", name, sizeof name);
     options->mutant = backend_find_fence(options->backend, name);
-    if (options->mutant < 0)
-        json_refuse(reader, "mutant", "is no fence of that backend in this build");
+    if (options->mutant < 0 || !self_proof_has(options, (size_t)options->mutant))
+        json_refuse(reader, "mutant", "is no fence of that backend and policy in this build");
 }
 
 static bool is_planned(const struct run_plan *plan, const struct vector_target *target)

@@ -250,7 +250,7 @@ static void print_not_proved(const struct run *run, const struct report_style *s
     const struct backend *backend = run->options.backend;
     bool some = false;
     for (size_t i = 0; i < backend->fence_count; i++)
-        some = some || !self_proof_exercised(run, &backend->fences[i]);
+        some = some || self_proof_leaves_out(run, i);
     if (!some && run->plan.not_proved_count == 0)
         return;
     fprintf(stream, "  %snot proved here%s\n", paint(style, BOLD), paint(style, PLAIN));
@@ -260,7 +260,7 @@ static void print_not_proved(const struct run *run, const struct report_style *s
         fprintf(stream, "    fences that no vector of this run exercises:\n      ");
     struct wrapper wrapper = { stream, 6, 6 };
     for (size_t i = 0; i < backend->fence_count; i++)
-        if (!self_proof_exercised(run, &backend->fences[i]))
+        if (self_proof_leaves_out(run, i))
             print_word(&wrapper, backend->fences[i].name);
     fputs(some ? "\n\n" : "\n", stream);
 }

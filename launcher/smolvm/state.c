@@ -157,10 +157,10 @@ static const struct change drops[] = {
                             "UPDATE vms SET data = CAST(json_set(" ROW_TEXT ", '$.allowed_cidrs', NULL) AS BLOB) "
                             "WHERE name = ?1" },
     [SMOLVM_DROP_DNS_FILTER] = { "SELECT typeof(data) = 'blob' AND json_type(" ROW_TEXT
-                                 ", '$.dns_filter_hosts') IS NULL "
+                                 ", '$.dns_filter_hosts') IS NULL AND json_type(" ROW_TEXT ", '$.dns') IS NULL "
                                  "FROM vms WHERE name = ?1",
-                                 "UPDATE vms SET data = CAST(json_remove(" ROW_TEXT ", '$.dns_filter_hosts') AS BLOB) "
-                                 "WHERE name = ?1" },
+                                 "UPDATE vms SET data = CAST(json_remove(" ROW_TEXT
+                                 ", '$.dns_filter_hosts', '$.dns') AS BLOB) WHERE name = ?1" },
 };
 
 static bool run_change(const struct session *session, const struct change *change, const char *text,

@@ -49,7 +49,7 @@ bool smolvm_state_force_allowlist(const struct smolvm_state *state, const char *
 /* What a mutant lacks. */
 enum smolvm_drop {
     SMOLVM_DROP_CIDRS,      /* allowed_cidrs becomes null, as --from made it */
-    SMOLVM_DROP_DNS_FILTER, /* dns_filter_hosts goes */
+    SMOLVM_DROP_DNS_FILTER, /* dns_filter_hosts and dns go */
 };
 
 /* Takes that part of the policy out of the row, with the same care. */

@@ -118,6 +118,12 @@ def test_a_policy_that_an_old_engine_can_keep_is_no_reason_to_refuse_it(account)
     assert told.startswith("bottle-gate ") and "  backend smolmachines  policy cidr\n" in told.split("\n\n")[0] + "\n"
 
 
+def test_a_fence_that_the_policy_has_not_cannot_be_left_out(account):
+    result = account.run("bottle-gate", "run", "--backend=smolmachines", "--policy=cidr", "--mutant=dns-filter")
+    assert (result.returncode, result.stdout) == (4, "")
+    assert result.stderr == "bottle-gate: the policy cidr of backend smolmachines has no fence dns-filter to leave out; it has: cidrs, floor\n"
+
+
 def test_the_device_is_looked_at_whatever_the_engine_is(account):
     _, found = checks(account, environment=nothing_on_path(account))
     problem = found["kvm"]["problem"]

@@ -9,43 +9,17 @@ that an open machine must leak, and the resolver that it was given.
 
 import json
 import os
-import pathlib
 import subprocess
 
+import machines
 import pytest
+from machines import ENGINE, GATE
 
-import wheel
-from conftest import TOP
-
-BOUND = 1800  # seconds; a bound on hangs, not an expectation
-ENGINE = list(wheel.pinned())[-1]
 WHOLE = bool(os.environ.get("WHOLE"))
 CHOSEN = ["BG-022", "BG-026", "BG-048", "BG-049", "BG-054", "BG-061", "BG-062"]
-GATE = pathlib.Path(os.environ.get("BOTTLE_BUILD", TOP / "build")) / "bottle-gate"
 
-# `look` tells what of this user's is on the host: processes (what it runs itself comes too late for its list), files, mounts, interfaces, sockets. Before
-# and after a run that must be the same. At the end something is left on purpose: a look that can't see that would show nothing of anybody's.
-HOST = r"""
-set -u
-mkdir -p "$LAB_REPORT"
-look() {
-  ps -u "$(id -u)" -o state=,args= >"$HOME/processes"
-  {
-    grep -v -e ' sh -c ' -e ' ps -u ' "$HOME/processes" | sed 's/^[^ ]* */process /' | sort
-    find /tmp /var/tmp /dev/shm "$XDG_RUNTIME_DIR" "$HOME" -path "$LAB_REPORT" -prune -o -print | sort | sed 's/^/file /'
-    sed 's/^/mount /' /proc/self/mounts
-    ls /sys/class/net | sed 's/^/interface /'
-    grep -o '[^ ]*bottle[^ ]*' /proc/net/unix | sed 's/^/socket /'
-  } >"$LAB_REPORT/$1"
-}
-gate() {
-  name=$1; shift
-  look "$name.before"
-  bottle-gate run --backend=smolmachines --report="$LAB_REPORT/$name" --quiet "$@" >"$LAB_REPORT/$name.out" 2>&1
-  status=$?
-  echo $status >"$LAB_REPORT/$name.status"
-  look "$name.after"
-}
+# At the end something is left on purpose: a look that can't see that would show nothing of anybody's.
+SCRIPT = r"""
 cat >"$HOME/liar" <<END
 #!/bin/sh
 # Starts the first machine, for which the preflight may have asked. Says of every other that it was started, and starts none.
@@ -69,25 +43,10 @@ exit $status
 def boot(tmp_path_factory):
     """The lab's exit status, and the directory of what it brought back."""
     directory = tmp_path_factory.mktemp("smolmachines")
-    result = subprocess.run([TOP / "ci" / "lab" / "run", f"--smolvm={ENGINE}", f"--report={directory}", f"--timeout={BOUND}",
-                             "--shell", f"limits={'' if WHOLE else '--vector=' + ','.join(CHOSEN)}\n{HOST}"],
-                            capture_output=True, timeout=BOUND, stdin=subprocess.DEVNULL)
-    print(result.stderr.decode(errors="replace"))
-    return result.returncode, directory
+    return machines.boot(directory, f"limits={'' if WHOLE else '--vector=' + ','.join(CHOSEN)}\n{SCRIPT}"), directory
 
 
-class Run:
-    def __init__(self, directory, name):
-        self.directory, self.name = directory, name
-        self.status = int(self.file("status"))
-        self.report = json.loads((directory / name / "report.json").read_text())
-
-    def file(self, kind):
-        return (self.directory / f"{self.name}.{kind}").read_text()
-
-    def attempts(self, verdict):
-        return {(attempt["id"], attempt["target"], attempt["principal"]) for attempt in self.report["attempts"] if attempt["verdict"] == verdict}
-
+class Run(machines.Run):
     def check_whole(self):
         """Every vector was tried, or stands among what is not proved, and the report follows from its evidence."""
         core = set(CHOSEN) if not WHOLE else {vector["id"] for vector in json.loads(subprocess.run([GATE, "vectors", "--json", "--profile=core"], capture_output=True, check=True).stdout)}
@@ -100,8 +59,7 @@ class Run:
             controls = attempt["controls"]
             assert all(controls[name] is True for name in controls if name not in ("bare", "open")), attempt
             assert attempt["probe"] is not None, attempt
-        again = subprocess.run([GATE, "replay", self.directory / self.name], capture_output=True, text=True)
-        assert again.returncode == 0, again.stdout + again.stderr
+        self.check_replay()
 
     def check_engine(self):
         backend = self.report["backend"]
@@ -148,8 +106,7 @@ def test_a_machine_that_is_said_to_run_and_never_started_is_no_proof_of_anything
 
 @pytest.mark.parametrize("name", ["hardened", "cidr", "liar"])
 def test_nothing_is_left_on_the_host(run, name):
-    this = run(name)
-    assert this.file("after") == this.file("before")
+    run(name).check_nothing_is_left()
 
 
 def test_what_is_left_on_the_host_is_seen(boot, run):

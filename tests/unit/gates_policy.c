@@ -1,5 +1,5 @@
 /* How tight a bottle was asked to be: who may ask for what, and that every report, the evidence and the remedies say it. */
-#include "../../gates/commands/backend_option.h"
+#include "../../gates/commands/run_settings.h"
 #include "../../gates/report/evidence_file.h"
 #include "../../gates/report/replay.h"
 #include "../../gates/report/report.h"
@@ -51,6 +51,34 @@ Test(policy, an_engine_is_for_a_backend_that_has_one)
     cr_expect_null(backend_option_resolve(&nowhere, &policy, &other));
     cr_expect(other.code == ERROR_USAGE && strstr(other.text, "/nonexistent") != NULL, "%s", other.text);
     cr_expect_eq(backend_option_resolve(&machine, &policy, &error), &smolmachines_backend);
+}
+
+Test(policy, a_fence_that_it_has_not_cannot_be_left_out)
+{
+    static const struct {
+        const char *backend, *policy, *mutant, *told;
+    } rows[] = {
+        { "smolmachines", NULL, "dns-filter", NULL },
+        { "smolmachines", "hardened", "floor", NULL },
+        { "smolmachines", "cidr", "cidrs", NULL },
+        { "smolmachines", "cidr", "dns-filter",
+          "the policy cidr of backend smolmachines has no fence dns-filter to leave out; it has: cidrs, floor" },
+        { "smolmachines", "hardened", "network", "no fence \"network\"; it has: cidrs, dns-filter, floor" },
+        { "smolmachines", "cidr", "network", "no fence \"network\"; it has: cidrs, floor" },
+        { "native", NULL, "network", NULL },
+        { "native", NULL, "cidrs", "backend native has no fence \"cidrs\"; it has: network, mount" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error error = { 0 };
+        struct run_settings settings;
+        run_settings_defaults(&settings);
+        settings.choice = (struct backend_choice){ rows[i].backend, rows[i].policy, NULL };
+        settings.mutant_name = rows[i].mutant;
+        cr_expect_eq(run_settings_resolve(&settings, &error), rows[i].told == NULL, "row %zu: %s", i, error.text);
+        if (rows[i].told != NULL)
+            cr_expect(error.code == ERROR_USAGE && strstr(error.text, rows[i].told) != NULL, "row %zu: %s", i,
+                      error.text);
+    }
 }
 
 /* A run of which one attempt at 48 and one at 22 got out. */

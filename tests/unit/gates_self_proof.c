@@ -90,3 +90,68 @@ Test(self_proof, of_an_escape_or_a_broken_run_goes_before_a_pair_that_failed, .f
     judge_run();
     cr_expect_eq(run->verdict, RUN_BROKEN);
 }
+
+/* Two fences between them stop BG-018: this one what goes to port 53. */
+static bool stops_port_53(size_t fence, uint16_t vector, const char *address, uint16_t port)
+{
+    (void)fence, (void)vector, (void)address;
+    return port == 53;
+}
+
+/* Without the fence the attempts get out at `port_53`, or at all other ports. */
+static void make_divided_pair(bool port_53)
+{
+    static const uint16_t asked[] = { 18 };
+    make_good_run_of(asked, 1);
+    backend.fence_stops = stops_port_53;
+    run->options.self_proof = SELF_PROOF_EACH;
+    cr_assert_eq(self_proof_pairs(run), PHASES + 1);
+    make_good_phase(PHASES, false);
+    for (uint16_t seq = 1; seq <= run->plan.count; seq++)
+        for (int p = 0; p < PRINCIPALS && (run->plan.attempts[seq - 1].target->port == 53) == port_53; p++)
+            add_hit((enum phase_kind)PHASES, seq, (enum principal)p, WITNESS_CAPTURE);
+}
+
+Test(self_proof, of_a_vector_that_two_fences_stop_asks_each_for_its_own_part, .fini = forget_run)
+{
+    make_divided_pair(true);
+    judge_run();
+    cr_expect_eq(run->verdict, RUN_PASS, "%s", run->reason);
+    cr_expect(run->pairs[0].proved && run->pairs[0].planned == 8 && run->pairs[0].escaped == 8, "%u of %u",
+              run->pairs[0].escaped, run->pairs[0].planned);
+    make_divided_pair(false);
+    judge_run();
+    cr_expect(run->verdict == RUN_VOID && !run->pairs[0].proved);
+}
+
+/* Names of the pairs that there are, with a star where the fence has to be left alone for it. */
+static const char *pairs_of(const char *policy)
+{
+    static char names[128];
+    static const uint16_t asked[] = { 22, 44, 48 };
+    make_good_run_of(asked, 3);
+    run->options.backend = &smolmachines_backend;
+    run->options.policy = policy;
+    self_proof_pairs(run);
+    names[0] = '\0';
+    for (size_t i = 0; i < run->pair_count; i++) {
+        strcat(names, smolmachines_backend.fences[run->pairs[i].fence].name);
+        strcat(names, run->pairs[i].with == PHASE_FENCED ? " " : "* ");
+    }
+    return names;
+}
+
+Test(self_proof, takes_only_the_fences_that_the_policy_has_and_masks_of_them, .fini = forget_run)
+{
+    cr_expect_str_eq(pairs_of("hardened"), "cidrs* dns-filter floor* ");
+    cr_expect_str_eq(pairs_of("cidr"), "cidrs floor* ");
+    for (size_t i = 0; i < smolmachines_backend.fence_count; i++)
+        cr_expect_not(self_proof_leaves_out(run, i));
+    cr_expect_eq(self_proof_masks(&run->options, 2), 1u << 0);
+    forget_run();
+    static const uint16_t asked[] = { 22 };
+    make_good_run_of(asked, 1);
+    run->options.backend = &smolmachines_backend;
+    run->options.policy = "cidr";
+    cr_expect(!self_proof_leaves_out(run, 0) && !self_proof_leaves_out(run, 1) && self_proof_leaves_out(run, 2));
+}

@@ -210,7 +210,7 @@ static const struct {
     const char *policy, *row;
 } mutants[] = {
     { 1u << MACHINE_CIDRS, NULL, "cidrs any, names " DOOR ", dns " DOOR ", network virtio-net" },
-    { 1u << MACHINE_DNS_FILTER, NULL, "cidrs " DOOR "/32, names any, dns " DOOR ", network virtio-net" },
+    { 1u << MACHINE_DNS_FILTER, NULL, "cidrs " DOOR "/32, names any, dns , network virtio-net" },
     { 1u << MACHINE_CIDRS, "cidr", "cidrs any, names any, dns , network virtio-net" },
 };
 

@@ -34,10 +34,10 @@ static const struct ending endings[] = {
     { "stop flood", ERROR_NONE, "" },
     { "delete junk-after", ERROR_NONE, "" },
     { "delete shut-directory", ERROR_NONE, "" },
-    { "delete refuse", ERROR_HOST, "not today" },
-    { "delete die", ERROR_HOST, "machine delete ended with status 137" },
-    { "delete die-after", ERROR_HOST, "machine delete ended with status 137" },
-    { "delete flood", ERROR_HOST, "machine delete printed more than" },
+    { "delete refuse", ERROR_BROKEN, "not today" },
+    { "delete die", ERROR_BROKEN, "machine delete ended with status 137" },
+    { "delete die-after", ERROR_BROKEN, "machine delete ended with status 137" },
+    { "delete flood", ERROR_BROKEN, "machine delete printed more than" },
     { "delete junk", ERROR_BROKEN, "its row is still there" },
     { "delete nothing", ERROR_BROKEN, "its row is still there" },
     { "delete keep-row", ERROR_BROKEN, "its row is still there" },
@@ -50,8 +50,8 @@ Test(launcher_machine_end, what_remains_is_removed_and_told)
 
 static const struct ending hanging[] = {
     { "stop hang", ERROR_NONE, "" },
-    { "delete hang", ERROR_HOST, "machine delete did not end in time" },
-    { "stop hang\ndelete hang", ERROR_HOST, "machine delete did not end in time" },
+    { "delete hang", ERROR_BROKEN, "machine delete did not end in time" },
+    { "stop hang\ndelete hang", ERROR_BROKEN, "machine delete did not end in time" },
 };
 
 Test(launcher_machine_end, an_engine_that_hangs_is_killed)
@@ -63,7 +63,7 @@ Test(launcher_machine_end, an_engine_that_hangs_is_killed)
 static const struct ending living[] = {
     { "stop nothing\ndelete keep-vmm", ERROR_BROKEN, "the machine's VMM, process " },
     { "stop refuse\ndelete keep-vmm", ERROR_BROKEN, "lived on after its machine was deleted" },
-    { "stop refuse\ndelete refuse", ERROR_HOST, "not today" },
+    { "stop refuse\ndelete refuse", ERROR_BROKEN, "not today" },
 };
 
 Test(launcher_machine_end, a_vmm_that_lives_on_is_killed_and_told)

@@ -33,10 +33,10 @@ static const struct refusal broken[] = {
     { "create junk", ERROR_HOST, "state database" },
     { "create nothing", ERROR_HOST, "state database" },
     { "create flood", ERROR_HOST, "machine create printed more than" },
-    { "start die", ERROR_HOST, "machine start ended with status 137" },
-    { "start die-after", ERROR_HOST, "machine start ended with status 137" },
-    { "start refuse", ERROR_HOST, "not today" },
-    { "start flood", ERROR_HOST, "machine start printed more than" },
+    { "start die", ERROR_BROKEN, "machine start ended with status 137" },
+    { "start die-after", ERROR_BROKEN, "machine start ended with status 137" },
+    { "start refuse", ERROR_BROKEN, "not today" },
+    { "start flood", ERROR_BROKEN, "machine start printed more than" },
     { "status junk", ERROR_HOST, "is not as it writes it" },
     { "status die", ERROR_HOST, "machine status ended with status 137" },
     { "status flood", ERROR_HOST, "machine status printed more than" },
@@ -182,8 +182,8 @@ static const struct refusal hanging[] = {
 };
 
 static const struct refusal hanging_starts[] = {
-    { "start hang", ERROR_HOST, "machine start did not end in time" },
-    { "start hang-after", ERROR_HOST, "machine start did not end in time" },
+    { "start hang", ERROR_BROKEN, "machine start did not end in time" },
+    { "start hang-after", ERROR_BROKEN, "machine start did not end in time" },
 };
 
 Test(launcher_machine_start, an_engine_that_hangs_is_killed)
@@ -197,7 +197,7 @@ Test(launcher_machine_start, an_engine_that_hangs_is_killed)
 
 /* Neither `status` nor `delete` helps to find the VMM. */
 static const struct refusal forsaken[] = {
-    { "start die-after\nstatus junk\nstop refuse\ndelete refuse", ERROR_HOST, "machine start ended with status 137" },
+    { "start die-after\nstatus junk\nstop refuse\ndelete refuse", ERROR_BROKEN, "machine start ended with status 137" },
     { "start plain-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "start hidden-vmm\nexec on-host\nstop refuse\ndelete refuse", ERROR_BROKEN, "the host's kernel" },
     { "exec on-host\nstop nothing\ndelete nothing", ERROR_BROKEN, "the host's kernel" },

@@ -121,7 +121,7 @@ static bool set_row(struct bottle *bottle, enum smolvm_policy policy, struct err
     bool as_asked = row.limited == cidrs && row.filtered == filter &&
                     (!cidrs || (row.cidr_count == 1 && strcmp(row.cidrs[0], cidr) == 0)) &&
                     (!filter || (row.host_count == 1 && strcmp(row.hosts[0], bottle->door.host) == 0)) &&
-                    (!hardened || strcmp(row.dns, bottle->door.host) == 0);
+                    strcmp(row.dns, filter ? bottle->door.host : "") == 0;
     snprintf(bottle->policy, sizeof bottle->policy, "cidrs %.40s%s, names %.40s, dns %.40s, network %.16s",
              row.limited ? (row.cidr_count > 0 ? row.cidrs[0] : "none") : "any", written ? " (written here)" : "",
              row.filtered ? (row.host_count > 0 ? row.hosts[0] : "none") : "any", row.dns,
@@ -241,9 +241,15 @@ static bool has_own_kernel(const struct bottle *bottle, struct error *error)
            error_set(error, ERROR_BROKEN, "what runs in the machine sees the host's kernel: its boot id is the same");
 }
 
+/* That machines start on this host the preflight has shown: one that doesn't is a run without evidence, and nothing that the host lacks. */
+static bool start_machine(struct bottle *bottle, struct error *error)
+{
+    struct error why = { 0 };
+    return machine_command(bottle, SMOLVM_START, NULL, &why) || error_set(error, ERROR_BROKEN, "%s", why.text);
+}
+
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
-    return create(bottle, policy, error) && set_row(bottle, policy, error) &&
-           machine_command(bottle, SMOLVM_START, NULL, error) && wait_for_answer(bottle, error) &&
-           has_own_kernel(bottle, error) && find_vmm(bottle, error) == VMM_LIVES;
+    return create(bottle, policy, error) && set_row(bottle, policy, error) && start_machine(bottle, error) &&
+           wait_for_answer(bottle, error) && has_own_kernel(bottle, error) && find_vmm(bottle, error) == VMM_LIVES;
 }

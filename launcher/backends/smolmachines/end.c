@@ -24,13 +24,16 @@ static bool forget(struct bottle *bottle, struct error *error)
 {
     char path[PATH_MAX];
     struct smolvm_state state;
+    struct error why = { 0 };
     bool row = false;
     /* Stopping a machine that never started may fail; what counts is what remains. */
     machine_command(bottle, SMOLVM_STOP, NULL, NULL);
-    return machine_command(bottle, SMOLVM_DELETE, NULL, error) && machine_state(bottle, path, &state, error) &&
-           smolvm_state_has(&state, MACHINE_NAME, &row, error) &&
-           (!row ||
-            error_set(error, ERROR_BROKEN, "the engine says that it deleted the machine, and its row is still there"));
+    /* Whatever the engine calls it: the host had all that was needed, or there would be no machine to end. */
+    if (!machine_command(bottle, SMOLVM_DELETE, NULL, &why) || !machine_state(bottle, path, &state, &why) ||
+        !smolvm_state_has(&state, MACHINE_NAME, &row, &why))
+        return error_set(error, ERROR_BROKEN, "%s", why.text);
+    return !row ||
+           error_set(error, ERROR_BROKEN, "the engine says that it deleted the machine, and its row is still there");
 }
 
 /* Reads a file of words, each ended with a 0. */

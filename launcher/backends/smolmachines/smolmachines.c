@@ -14,20 +14,34 @@
 #include "../../support/cleanup.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = {
-    17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
-};
-static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
-static const uint16_t floor_vectors[] = { 44, 0 };
+static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 45, 46, 56,
+                                         60, 61, 62, 63, 64, 67, 68, 70, 78, 0 };
+static const uint16_t dns_vectors[] = { 18, 46, 48, 49, 54, 55, 0 };
+static const uint16_t floor_vectors[] = { 44, 46, 0 };
 
 static const struct fence fences[MACHINE_FENCES] = {
     [MACHINE_CIDRS] = { "cidrs", "every address but the door's: the allowed addresses in the engine's row",
-                        cidr_vectors, 0 },
+                        cidr_vectors, 1u << MACHINE_DNS_FILTER },
     [MACHINE_DNS_FILTER] = { "dns-filter", "every name but the door's: the filter of the engine's own resolver",
                              dns_vectors, 0 },
     [MACHINE_FLOOR] = { "floor", "link-local and metadata addresses, whatever else is allowed", floor_vectors,
-                        1u << MACHINE_CIDRS },
+                        1u << MACHINE_CIDRS | 1u << MACHINE_DNS_FILTER },
 };
+
+/* `cidr` has no filter of names. */
+static uint32_t policy_fences(const char *policy)
+{
+    uint32_t all = (1u << MACHINE_FENCES) - 1;
+    return policy != NULL && strcmp(policy, "cidr") == 0 ? all & ~(1u << MACHINE_DNS_FILTER) : all;
+}
+
+/* Port 53 is the engine's resolver, whatever the address: no list of addresses is asked there. */
+static bool fence_stops(size_t fence, uint16_t vector, const char *address, uint16_t port)
+{
+    (void)vector;
+    bool names = port == 53, local = strncmp(address, "169.254.", 8) == 0;
+    return fence == MACHINE_DNS_FILTER ? names : !names && local == (fence == MACHINE_FLOOR);
+}
 
 static enum smolvm_policy policy_of(const struct bottle_options *options)
 {
@@ -113,6 +127,8 @@ const struct backend smolmachines_backend = {
     .peer6 = "::1",
     .own_traffic = own_traffic,
     .policies = policies,
+    .policy_fences = policy_fences,
+    .fence_stops = fence_stops,
     .own_kernel = true,
     .door_by_address = true,                     /* a guest has a loopback of its own */
     .bottle_mebibytes = MACHINE_MEBIBYTES + 128, /* and the VMM's own */

@@ -1,0 +1,30 @@
+# The lab's host, for tests of real microVMs: sourced in a boot of it, as an ordinary user. Each run of the gate leaves in $LAB_REPORT its report, output,
+# status and time, and what was on the host before and after it.
+set -u
+mkdir -p "$LAB_REPORT"
+
+# What of this user's is on the host: processes (what it runs itself comes too late for its list), files, mounts, interfaces, sockets. Before and after a run that
+# must be the same.
+look() {
+  ps -u "$(id -u)" -o state=,args= >"$HOME/processes"
+  {
+    grep -v -e ' sh -c ' -e ' ps -u ' "$HOME/processes" | sed 's/^[^ ]* */process /' | sort
+    find /tmp /var/tmp /dev/shm "$XDG_RUNTIME_DIR" "$HOME" -path "$LAB_REPORT" -prune -o -print | sort | sed 's/^/file /'
+    sed 's/^/mount /' /proc/self/mounts
+    ls /sys/class/net | sed 's/^/interface /'
+    grep -o '[^ ]*bottle[^ ]*' /proc/net/unix | sed 's/^/socket /'
+  } >"$LAB_REPORT/$1"
+}
+
+# NAME ARGUMENT...: a run of the gate.
+gate() {
+  name=$1
+  shift
+  look "$name.before"
+  began=$(date +%s)
+  bottle-gate run --backend=smolmachines --report="$LAB_REPORT/$name" --quiet "$@" >"$LAB_REPORT/$name.out" 2>&1
+  status=$?
+  echo $status >"$LAB_REPORT/$name.status"
+  echo $(($(date +%s) - began)) >"$LAB_REPORT/$name.seconds"
+  look "$name.after"
+}
