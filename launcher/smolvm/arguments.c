@@ -180,12 +180,14 @@ static void add_policy(struct smolvm_arguments *arguments, const struct smolvm_m
     char cidr[64];
     bool well = *state;
     if (machine->policy == SMOLVM_OPEN) {
-        ADD("--net", "--net-backend", "virtio-net");
+        ADD("--net");
     } else if (machine->policy == SMOLVM_HARDENED) {
         ADD("--allow-host", machine->door, "--dns", machine->door);
     } else if ((well = well && smolvm_door_cidr(machine->door, cidr, error))) {
         ADD("--allow-cidr", cidr);
     }
+    if (machine->policy == SMOLVM_OPEN || machine->virtio_net)
+        ADD("--net-backend", "virtio-net");
     *state = well;
 }
 

@@ -38,6 +38,7 @@ struct smolvm_machine {
     const char *name;
     enum smolvm_policy policy;
     const char *door;             /* IP literal; unused by an open machine. IPv4 for hardened */
+    bool virtio_net;              /* asked for by name: a machine whose policy is taken out of its row would get TSI */
     unsigned cpus, memory_mib;    /* 1 to 255; 64 to 1048576 */
     const char *from;             /* a .smolmachine to start from, or NULL: a bare machine */
     const char *const *variables; /* NAME=VALUE of what runs inside, ends with NULL; or NULL */

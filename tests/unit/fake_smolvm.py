@@ -6,6 +6,7 @@ The test writes two files beside it: `version`, what --version says, and `behavi
   hang, die, junk, flood, nothing, refuse            instead of what the command does
   hang-after, die-after, junk-after                  after it was done
   create without-cidrs|without-names|without-dns|extra-names|wider|text|no-json  stores another row
+  start late|never-ready                             doesn't become ready: the first two times, always
   start no-vmm|dead-vmm                              says "running": none is named, it has ended
   start hidden-vmm|plain-vmm                         one that shows no environment; one that isn't called as smolvm calls its own
   exec deaf|slow                                     says "is not running": always, twice
@@ -145,6 +146,9 @@ def start(words, word):
     name, _ = take_name(words, True)
     machines = Machines()
     row = machines.read(name)
+    starts = (HERE / "log").read_text().count("machine start ")
+    if word == "never-ready" or word == "late" and starts < 3:
+        fail(1, "agent operation failed: wait for ready: agent did not become ready within 30 seconds")
     if word != "no-vmm":
         # A shell that waits for a line which never comes, called as smolvm calls its VMM.
         verb = "plain" if word == "plain-vmm" else "_boot-vm"

@@ -72,7 +72,7 @@ Test(policy, a_fence_that_it_has_not_cannot_be_left_out)
         struct error error = { 0 };
         struct run_settings settings;
         run_settings_defaults(&settings);
-        settings.choice = (struct backend_choice){ rows[i].backend, rows[i].policy, NULL };
+        settings.choice = (struct backend_choice){ .name = rows[i].backend, .policy = rows[i].policy };
         settings.mutant_name = rows[i].mutant;
         cr_expect_eq(run_settings_resolve(&settings, &error), rows[i].told == NULL, "row %zu: %s", i, error.text);
         if (rows[i].told != NULL)

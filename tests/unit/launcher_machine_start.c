@@ -50,7 +50,7 @@ Test(launcher_machine_start, an_engine_that_dies_floods_or_prints_junk_makes_no_
 
 /* What remains after it was ended and removed, as far as that went. */
 static const struct refusal leaving[] = {
-    { "start refuse\ndelete keep-row", ERROR_HOST,
+    { "start refuse\ndelete keep-row", ERROR_BROKEN,
       "not today; and then: the engine says that it deleted the machine, and its row is still there" },
     { "start nothing\ndelete keep-row", ERROR_BROKEN,
       "and then: the engine says that it deleted the machine, and its row is still there" },
@@ -171,6 +171,31 @@ Test(launcher_machine_start, a_machine_that_answers_late_is_waited_for)
     struct bottle *bottle = machine_must_start(NULL, 0);
     cr_expect_geq(tries(times), 3);
     machine_must_end(bottle);
+}
+
+static size_t starts(void)
+{
+    size_t count = 0;
+    for (const char *at = told("log"); (at = strstr(at, "machine start ")) != NULL; at++)
+        count++;
+    return count;
+}
+
+Test(launcher_machine_start, a_machine_that_does_not_become_ready_in_the_engines_time_is_started_again)
+{
+    behave("start late");
+    machine_must_end(machine_must_start(NULL, 0));
+    cr_expect_eq(starts(), 3);
+}
+
+static const struct refusal unready[] = {
+    { "start never-ready", ERROR_BROKEN, "did not become ready within 30 seconds, each time" },
+};
+
+Test(launcher_machine_start, and_given_up_after_the_third_time)
+{
+    EXPECT_REFUSED(unready);
+    cr_expect_eq(starts(), 3);
 }
 
 static const struct refusal hanging[] = {

@@ -65,7 +65,9 @@ Test(launcher_smolvm_arguments, create_names_the_machine_and_its_policy_as_the_v
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = { 0 };
         struct smolvm_version version = version_of(rows[i].version);
-        struct smolvm_machine machine = { "b1", rows[i].policy, DOOR, 2, 512, rows[i].from, NULL };
+        struct smolvm_machine machine = {
+            .name = "b1", .policy = rows[i].policy, .door = DOOR, .cpus = 2, .memory_mib = 512, .from = rows[i].from
+        };
         bool made = smolvm_arguments_create(&arguments, &version, &machine, &error);
         cr_expect_eq(made, rows[i].line != NULL, "row %zu: %s", i, error.text);
         if (made)
@@ -90,7 +92,9 @@ Test(launcher_smolvm_arguments, the_variables_of_a_machine_are_passed_and_checke
     struct error error = { 0 };
     struct smolvm_version version = version_of("1.32.2");
     const char *variables[] = { "HTTPS_PROXY=http://10.88.0.1:8080", "_x=", NULL };
-    struct smolvm_machine machine = { "b1", SMOLVM_OPEN, NULL, 1, 64, NULL, variables };
+    struct smolvm_machine machine = {
+        .name = "b1", .policy = SMOLVM_OPEN, .cpus = 1, .memory_mib = 64, .variables = variables
+    };
     cr_assert(smolvm_arguments_create(&arguments, &version, &machine, &error), "%s", error.text);
     cr_expect_str_eq(spoken(), "create --name b1 --cpus 1 --mem 64 --net --net-backend virtio-net "
                                "-e HTTPS_PROXY=http://10.88.0.1:8080 -e _x=");
@@ -106,7 +110,9 @@ Test(launcher_smolvm_arguments, sizes_outside_their_range_are_refused)
     static const unsigned sizes[][2] = { { 0, 512 }, { 256, 512 }, { 1, 63 }, { 1, 1048577 } };
     struct smolvm_version version = version_of("1.32.2");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct smolvm_machine machine = { "b1", SMOLVM_OPEN, NULL, sizes[i][0], sizes[i][1], NULL, NULL };
+        struct smolvm_machine machine = {
+            .name = "b1", .policy = SMOLVM_OPEN, .cpus = sizes[i][0], .memory_mib = sizes[i][1]
+        };
         cr_expect_not(smolvm_arguments_create(&arguments, &version, &machine, NULL), "row %zu", i);
     }
 }
@@ -139,7 +145,7 @@ Test(launcher_smolvm_arguments, only_plain_names_reach_the_engine)
     struct smolvm_version version = version_of("0.8.0");
     char *command[] = { "true", NULL };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct smolvm_machine machine = { rows[i].name, SMOLVM_OPEN, NULL, 1, 512, NULL, NULL };
+        struct smolvm_machine machine = { .name = rows[i].name, .policy = SMOLVM_OPEN, .cpus = 1, .memory_mib = 512 };
         struct smolvm_exec exec = { .command = command };
         cr_expect_eq(smolvm_name_valid(rows[i].name), rows[i].valid, "%s", rows[i].name);
         cr_expect_eq(smolvm_arguments_create(&arguments, &version, &machine, NULL), rows[i].valid);
@@ -207,13 +213,16 @@ Test(launcher_smolvm_arguments, a_door_that_can_not_be_reached_or_opens_more_is_
 
 Test(launcher_smolvm_arguments, the_policy_is_lost_with_from_up_to_1_7_7_and_nowhere_else)
 {
-    struct smolvm_machine machine = { "b1", SMOLVM_CIDR_ONLY, DOOR, 1, 512, "/p", NULL };
+    struct smolvm_machine machine = {
+        .name = "b1", .policy = SMOLVM_CIDR_ONLY, .door = DOOR, .cpus = 1, .memory_mib = 512, .from = "/p"
+    };
     struct smolvm_version lossy = version_of("1.7.7"), oldest = version_of("0.8.0"), kept = version_of("1.8.0");
     cr_expect(smolvm_policy_is_lost(&lossy, &machine) && smolvm_policy_is_lost(&oldest, &machine));
     cr_expect_not(smolvm_policy_is_lost(&kept, &machine));
     machine.from = NULL;
     cr_expect_not(smolvm_policy_is_lost(&lossy, &machine));
-    machine = (struct smolvm_machine){ "b1", SMOLVM_OPEN, NULL, 1, 512, "/p", NULL };
+    machine =
+        (struct smolvm_machine){ .name = "b1", .policy = SMOLVM_OPEN, .cpus = 1, .memory_mib = 512, .from = "/p" };
     cr_expect_not(smolvm_policy_is_lost(&lossy, &machine));
 }
 
