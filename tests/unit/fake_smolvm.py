@@ -10,6 +10,7 @@ The test writes two files beside it: `version`, what --version says, and `behavi
   start no-vmm|dead-vmm                              says "running": none is named, it has ended
   start hidden-vmm|plain-vmm                         one that shows no environment; one that isn't called as smolvm calls its own
   exec deaf|slow                                     says "is not running": always, twice
+  exec breaks-off|always-breaks-off                  loses the connection in the middle of a file that is put: the first two times, always
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
   status stranger                                    names the process in the file `stranger`
   egress-events none                                 lists nothing, and else two refusals
@@ -190,6 +191,9 @@ def run(words, word):
         os.execvp(command[0], command)
     place = str(directory(name))
     own = [(place + one if one.startswith("/tmp/") else one).replace("/proc/sys/", f"{place}/sys/") for one in command]
+    if word in ("breaks-off", "always-breaks-off") and "put" in own and (own[-1] < "2" or word == "always-breaks-off"):
+        pathlib.Path(own[-3]).write_bytes(sys.stdin.buffer.read(3))
+        fail(1, "io operation failed: connection closed")
     os.execvp(own[0], own)
 
 

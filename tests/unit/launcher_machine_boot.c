@@ -86,6 +86,27 @@ static int run(struct bottle *bottle, enum principal principal, char *const argv
     return process_exit_status(status);
 }
 
+Test(launcher_machine_boot, a_file_is_put_again_where_the_connection_breaks_off_and_is_whole_then)
+{
+    behave("exec breaks-off");
+    struct bottle *bottle = machine_must_start(NULL, 0);
+    struct error error = { 0 };
+    char output[256];
+    int file = memfd_create("file", MFD_CLOEXEC);
+    cr_assert(write_all(file, "what was put\n", 13));
+    cr_assert(smolmachines_backend.put(bottle, "file", file, 0751, &error), "%s", error.text);
+    char *const look[] = { "/bin/sh", "-c", "cat \"$0\"; stat -c %a \"$0\"", "/tmp/file", NULL };
+    cr_expect_eq(run(bottle, PRINCIPAL_ROOT, look, output, sizeof output), 0);
+    cr_expect_str_eq(output, "what was put\n751\n");
+    behave("exec always-breaks-off");
+    cr_expect_not(smolmachines_backend.put(bottle, "other", file, 0751, &error));
+    cr_expect(strstr(error.text, "/tmp/other") != NULL && strstr(error.text, "connection closed") != NULL, "%s",
+              error.text);
+    close(file);
+    behave("");
+    machine_must_end(bottle);
+}
+
 Test(launcher_machine_boot, files_go_in_and_commands_run_as_root_and_as_the_user)
 {
     struct bottle *bottle = machine_must_start(NULL, 0);

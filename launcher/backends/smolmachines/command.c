@@ -16,6 +16,7 @@
 
 #define COMMAND_WORDS 48
 #define PUT_SECONDS   60
+#define PUT_TRIES     4
 
 /* The engine's exec of `command`; the process to wait for. */
 static bool spawn(struct bottle *bottle, char *const command[], const int streams[3], unsigned seconds, pid_t *pid,
@@ -30,42 +31,57 @@ static bool spawn(struct bottle *bottle, char *const command[], const int stream
            smolvm_spawn(&bottle->engine, arguments->words, streams, pid, error);
 }
 
-/* `script` finds the file's path as $1 and its mode as $2. */
+/* Runs the script once; 0, or the exit status with the engine's last words in `line`, or -1 with `error`. */
+static int put_once(struct bottle *bottle, char *const command[], const char *path, int source, char line[160],
+                    struct error *error)
+{
+    char own[32], text[4096];
+    int status = -1;
+    pid_t pid;
+    snprintf(own, sizeof own, "/proc/self/fd/%d", source);
+    cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
+    cleanup_close int errors = memfd_create("errors", MFD_CLOEXEC);
+    const int streams[3] = { file, -1, errors };
+    if (file < 0)
+        return error_system(error, "can't read what is to be put into the bottle"), -1;
+    if (!spawn(bottle, command, streams, PUT_SECONDS, &pid, error))
+        return -1;
+    if (!process_wait(pid, clock_microseconds() + (PUT_SECONDS + 30) * 1000000ull, &status)) {
+        smolvm_kill(pid);
+        error_set(error, ERROR_BROKEN, "the machine didn't take %s in time", path);
+        return -1;
+    }
+    ssize_t size = pread(errors, text, sizeof text, 0);
+    smolvm_last_line(text, size > 0 ? (size_t)size : 0, line, 160);
+    return process_exit_status(status);
+}
+
+/* `script` finds the file's path as $1, its mode as $2, and as $3 how often it was tried before: what a connection that broke off left of the file
+ * (seen with 1.4.0) is removed then. */
 static bool put(struct bottle *bottle, const char *script, const char *name, int source, mode_t mode,
                 struct error *error)
 {
-    char path[80], octal[8], own[32];
+    char path[80], octal[8], line[160] = "";
     if (*name == '\0' || strlen(name) >= 48 || strchr(name, '/') != NULL || name[0] == '.' || name[0] == '-')
         return error_set(error, ERROR_USAGE, "\"%.64s\" is no name for a file in the bottle's /tmp", name);
     snprintf(path, sizeof path, "/tmp/%s", name);
     snprintf(octal, sizeof octal, "%o", (unsigned)mode & 07777);
-    snprintf(own, sizeof own, "/proc/self/fd/%d", source);
-    cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
-    if (file < 0)
-        return error_system(error, "can't read what is to be put into the bottle");
-    char *const command[] = {
-        (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char *)script, (char[]){ "put" }, path, octal, NULL
-    };
-    cleanup_close int errors = memfd_create("errors", MFD_CLOEXEC);
-    const int streams[3] = { file, -1, errors };
-    pid_t pid;
-    int status = -1;
-    if (!spawn(bottle, command, streams, PUT_SECONDS, &pid, error))
-        return false;
-    if (!process_wait(pid, clock_microseconds() + (PUT_SECONDS + 30) * 1000000ull, &status)) {
-        smolvm_kill(pid);
-        return error_set(error, ERROR_BROKEN, "the machine didn't take %s in time", path);
+    for (int tries = 0;; tries++) {
+        char before[16];
+        snprintf(before, sizeof before, "%d", tries);
+        char *const command[] = {
+            (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char *)script, (char[]){ "put" }, path, octal, before, NULL
+        };
+        int status = put_once(bottle, command, path, source, line, error);
+        if (status == 0 || status < 0)
+            return status == 0;
+        if (tries + 1 == PUT_TRIES || strstr(line, "connection closed") == NULL)
+            return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s", path, status,
+                             line);
     }
-    if (status == 0)
-        return true;
-    char text[4096], line[160] = "";
-    ssize_t size = pread(errors, text, sizeof text, 0);
-    smolvm_last_line(text, size > 0 ? (size_t)size : 0, line, sizeof line);
-    return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s", path,
-                     process_exit_status(status), line);
 }
 
-#define PUT_SCRIPT "set -eC; umask 077; cat >\"$1\"; chmod \"$2\" \"$1\""
+#define PUT_SCRIPT "set -eC; umask 077; [ $3 = 0 ] || rm -f \"$1\"; cat >\"$1\"; chmod \"$2\" \"$1\""
 
 bool machine_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
 {
