@@ -44,6 +44,8 @@ def of_run(engine, policy, status, directory, said):
 def of_report(report, engine, policy, status):
     verdict, attempts, backend = report["verdict"], report["attempts"], report["backend"]
     escaped = [attempt for attempt in attempts if attempt["verdict"] == "ESCAPED"]
+    if backend["name"] == "smolmachines" and not backend["engine"]:
+        return {"broken": f"{verdict} before there was a machine: {report['reason']}"}
     if (backend["name"], backend["engine"], backend["version"], backend["policy"]) != ("smolmachines", "smolvm", engine, policy):
         return {"broken": f"the report is of {backend['engine']} {backend['version']}, {backend['policy']}"}
     if not status == report["exit"] == VERDICTS[verdict] or (verdict == "FAIL") != bool(escaped):

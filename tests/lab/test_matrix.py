@@ -83,6 +83,7 @@ def test_a_host_without_a_lab_is_no_row_at_all(tmp_path):
     ("{", 0, "can't be read"),
     ("{}", 0, "can't be read"),
     (report("MAYBE", 0), 0, "can't be read"),
+    ({**report("BROKEN", 3, reason="no start"), "backend": {"name": "smolmachines", "engine": ""}}, 3, "BROKEN before there was a machine: no start"),
     (report(engine="1.4.0"), 0, "the report is of smolvm 1.4.0, hardened"),
     (report(policy="cidr"), 0, "the report is of smolvm 1.32.2, cidr"),
     (report(), 1, "says PASS, 0 escaped, and the exit status was 1"),
