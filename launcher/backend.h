@@ -143,7 +143,7 @@ struct backend {
     bool (*destroy)(struct bottle *bottle, struct error *error);
 };
 
-extern const struct backend native_backend, smolmachines_backend;
+extern const struct backend native_backend, smolmachines_backend, docker_backend;
 
 /* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
 const struct backend *backend_find(const char *name);

@@ -43,7 +43,7 @@ def test_backends_and_their_fences_for_people_and_programs(account):
     assert listed.returncode == 0 and listed.stdout.startswith("native ")
     table = account.run("bottle", "backends", "native").stdout
     everything = json.loads(account.run("bottle", "backends", "--json").stdout)
-    assert [backend["name"] for backend in everything] == ["native", "smolmachines"]
+    assert [backend["name"] for backend in everything] == ["native", "smolmachines", "docker"]
     fences = {fence["name"]: fence for fence in everything[0]["fences"]}
     assert list(fences) == ["network", "mount", "pid", "user", "ipc", "uts", "cgroup", "time", "no-new-privs", "capabilities",
                             "seccomp", "limits", "descriptors", "session", "nesting"]
