@@ -8,12 +8,17 @@
 #include "phases.h"
 #include "run.h"
 
-static bool stops(const struct fence *fence, uint16_t vector)
+static bool lists(const uint16_t *ids, uint16_t vector)
 {
-    for (const uint16_t *id = fence->vectors; *id != 0; id++)
-        if (*id == vector)
+    for (; ids != NULL && *ids != 0; ids++)
+        if (*ids == vector)
             return true;
     return false;
+}
+
+static bool stops(const struct fence *fence, uint16_t vector)
+{
+    return lists(fence->vectors, vector);
 }
 
 bool self_proof_exercised(const struct run *run, const struct fence *fence)
@@ -67,14 +72,14 @@ bool self_proof_run(struct run *run, const struct phase_options *common, struct 
 }
 
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
- * without it. The others must stay blocked without it; where masking fences were left out as well, that says
+ * without it. The others must stay blocked without it, but for those of which the fence stops a part; where masking fences were left out as well, that says
  * nothing. */
 static void expect(const struct run *run, struct fence_pair *pair, bool with, uint16_t seq, enum principal principal)
 {
     const struct fence *fence = &run->options.backend->fences[pair->fence];
     const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
     bool its_own = stops(fence, attempt->vector->id);
-    if (!its_own && (with || fence->masked_by != 0))
+    if (!its_own && (with || fence->masked_by != 0 || lists(fence->partly, attempt->vector->id)))
         return;
     struct findings findings = run->findings;
     struct evidence evidence;

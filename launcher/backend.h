@@ -25,6 +25,8 @@ struct fence {
     const char *keeps;       /* one line for people: what it keeps in */
     const uint16_t *vectors; /* ids (49 for BG-049) that it stops, alone or with others; ends with 0 */
     uint32_t masked_by;      /* bits of the fences that stop the same vectors too */
+    const uint16_t
+        *partly; /* ids of which it stops some targets and not all: of them a pair proves nothing; NULL: none */
 };
 
 /* Where the door leads. The relay (or the backend's own routing) connects there, outside the bottle. */

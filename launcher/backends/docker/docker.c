@@ -15,8 +15,10 @@
 #include "../../support/process.h"
 
 static const uint16_t none[] = { 0 };
-static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44, 45,  46, 48,
-                                            49, 54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 0 };
+static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44,  45,  46,  48, 49,
+                                            54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 152, 153, 0 };
+static const uint16_t input_vectors[] = { 152, 153, 0 };
+static const uint16_t partly_by_input[] = { 17, 18, 22, 38, 0 };
 static const uint16_t file_vectors[] = { 112, 0 };
 static const uint16_t seccomp_vectors[] = { 106, 0 };
 
@@ -24,7 +26,7 @@ static const struct fence fences[CONTAINER_FENCES] = {
     [CONTAINER_NETWORK] = { "network", "every packet: a network namespace of its own, on an internal network",
                             network_vectors, 0 },
     [CONTAINER_INPUT] = { "input", "what an internal network lets through to the host itself: a drop in its firewall",
-                          none, 0 },
+                          input_vectors, 0, partly_by_input },
     [CONTAINER_FILES] = { "files", "the host's files and Unix sockets by path: none is bound into the container",
                           file_vectors, 0 },
     [CONTAINER_CAPABILITIES] = { "capabilities", "every capability, uid 0 of the container included", none, 0 },
@@ -102,7 +104,7 @@ static bool host_uid(const struct bottle *bottle, enum principal principal, uid_
 
 static const char *remedy(uint16_t vector)
 {
-    static const uint16_t to_host[] = { 17, 18, 22, 38, 0 };
+    static const uint16_t to_host[] = { 17, 18, 22, 38, 152, 153, 0 };
     for (size_t i = 0; to_host[i] != 0; i++)
         if (to_host[i] == vector)
             return "drop what comes from the network's bridge in the host's input hook (nft: iifname BRIDGE drop): an "

@@ -14,9 +14,8 @@
 #include "../../support/cleanup.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = {
-    17, 18, 21, 22, 26, 27, 34, 39, 44, 45, 60, 61, 62, 63, 64, 67, 68, 70, 78, 0
-};
+static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 44,  45,  60,
+                                         61, 62, 63, 64, 67, 68, 70, 78, 152, 153, 0 };
 static const uint16_t dns_vectors[] = { 46, 48, 49, 54, 55, 56, 0 };
 static const uint16_t floor_vectors[] = { 44, 0 };
 
