@@ -13,7 +13,7 @@
 #define OLDEST_MINOR 40
 #define NEWEST_MINOR 51
 
-#define CALL_MICROSECONDS 60000000ull /* a bound on hangs */
+unsigned docker_patience = 30000;
 
 static void drop_answer(struct docker_answer *answer)
 {
@@ -78,8 +78,8 @@ static bool say_refused(const char *method, const char *path, const struct docke
                      *message != '\0' ? ": " : "", message);
 }
 
-static bool ask(const struct docker_client *client, const char *method, const char *path, const char *type,
-                const void *body, size_t size, struct docker_answer *answer, struct error *error)
+static bool ask(struct docker_client *client, const char *method, const char *path, const char *type, const void *body,
+                size_t size, struct docker_answer *answer, struct error *error)
 {
     char whole[400];
     snprintf(whole, sizeof whole, "/v1.%u%s", client->minor, path);
@@ -89,13 +89,16 @@ static bool ask(const struct docker_client *client, const char *method, const ch
                                             .type = type,
                                             .body = body,
                                             .body_size = size,
-                                            .deadline = clock_microseconds() + CALL_MICROSECONDS };
-    return docker_http(&request, answer, error) &&
-           ((answer->status >= 200 && answer->status < 300) || say_refused(method, path, answer, error));
+                                            .deadline = clock_microseconds() + docker_patience * 1000ull };
+    if (client->deaf)
+        return error_set(error, ERROR_BROKEN, "Docker on %.107s no longer answers", client->socket);
+    bool answered = docker_http(&request, answer, error);
+    client->deaf = !answered && clock_microseconds() >= request.deadline;
+    return answered && ((answer->status >= 200 && answer->status < 300) || say_refused(method, path, answer, error));
 }
 
-bool docker_call(const struct docker_client *client, const char *method, const char *path, const cJSON *body,
-                 cJSON **answer, struct error *error)
+bool docker_call(struct docker_client *client, const char *method, const char *path, const cJSON *body, cJSON **answer,
+                 struct error *error)
 {
     cleanup_answer struct docker_answer said = { 0 };
     cleanup_free char *text = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
@@ -134,7 +137,7 @@ bool docker_read_import(const char *text, size_t size, char image[DOCKER_ID_BYTE
     return found || error_set(error, ERROR_BROKEN, "Docker says of no image that it was imported");
 }
 
-bool docker_import(const struct docker_client *client, const void *tar, size_t size, char image[DOCKER_ID_BYTES],
+bool docker_import(struct docker_client *client, const void *tar, size_t size, char image[DOCKER_ID_BYTES],
                    struct error *error)
 {
     cleanup_answer struct docker_answer said = { 0 };

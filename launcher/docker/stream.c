@@ -20,11 +20,10 @@
 #include "../support/cleanup.h"
 #include "../support/process.h"
 
-#define UNKNOWN             125 /* exit status */
-#define CONNECTION          3
-#define HEAD_BYTES          4096
-#define ANSWER_BYTES        65536
-#define ANSWER_MICROSECONDS 60000000ull /* a bound on hangs */
+#define UNKNOWN      125 /* exit status */
+#define CONNECTION   3
+#define HEAD_BYTES   4096
+#define ANSWER_BYTES 65536
 
 ssize_t docker_frames_take(struct docker_frames *frames, const uint8_t *bytes, size_t size, int *stream,
                            const uint8_t **from, size_t *piece)
@@ -97,7 +96,7 @@ static void ask_for_stream(const char *id, unsigned minor)
         give_up("Docker doesn't listen");
     /* Byte by byte: what follows the head is the stream's. */
     char head[HEAD_BYTES + 1];
-    uint64_t deadline = clock_microseconds() + ANSWER_MICROSECONDS;
+    uint64_t deadline = clock_microseconds() + docker_patience * 1000ull;
     for (size_t size = 0;;) {
         if (!readable(deadline) || size == HEAD_BYTES || read(CONNECTION, head + size, 1) != 1)
             give_up("Docker started no command in time");
@@ -167,7 +166,7 @@ static int exit_status(const char *id, unsigned minor)
         snprintf(request, sizeof request, "GET /v1.%u/exec/%s/json HTTP/1.0\r\nHost: localhost\r\n\r\n", minor, id);
     if (!write_all(CONNECTION, request, (size_t)length))
         give_up("Docker doesn't tell the exit status");
-    uint64_t deadline = clock_microseconds() + ANSWER_MICROSECONDS;
+    uint64_t deadline = clock_microseconds() + docker_patience * 1000ull;
     while (size < sizeof answer && readable(deadline) &&
            (got = read(CONNECTION, answer + size, sizeof answer - size)) > 0)
         size += (size_t)got;

@@ -18,8 +18,7 @@
 
 #include "../../docker/stream.h"
 
-#define PUT_MICROSECONDS 60000000ull
-#define WORDS            64
+#define WORDS 64
 
 /* Tells the engine of the command; it is started by who takes its streams. */
 static bool create(const struct bottle *bottle, const char *const words[], size_t count, enum principal principal,
@@ -115,7 +114,7 @@ bool container_put(struct bottle *bottle, const char *name, int source, mode_t m
     if (!create(bottle, words, sizeof words / sizeof *words, PRINCIPAL_ROOT, &exec, error) ||
         !docker_exec_start(&container_engine.client, &exec, &pid, error))
         return false;
-    if (!process_wait(pid, clock_microseconds() + PUT_MICROSECONDS, &ended)) {
+    if (!process_wait(pid, clock_microseconds() + docker_patience * 1000ull, &ended)) {
         process_kill(pid);
         return error_set(error, ERROR_BROKEN, "the container didn't take %s in time", path);
     }
