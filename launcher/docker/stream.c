@@ -98,8 +98,10 @@ static void ask_for_stream(const char *id, unsigned minor)
     char head[HEAD_BYTES + 1];
     uint64_t deadline = clock_microseconds() + docker_patience * 1000ull;
     for (size_t size = 0;;) {
-        if (!readable(deadline) || size == HEAD_BYTES || read(CONNECTION, head + size, 1) != 1)
+        if (!readable(deadline))
             give_up("Docker started no command in time");
+        if (size == HEAD_BYTES || read(CONNECTION, head + size, 1) != 1)
+            give_up("Docker gave no whole answer");
         ssize_t whole = docker_read_upgrade(head, ++size);
         if (whole < 0)
             give_up("Docker refuses to start the command");
@@ -108,18 +110,37 @@ static void ask_for_stream(const char *id, unsigned minor)
     }
 }
 
-/* False: the input has ended. */
-static bool pass_input(bool framed)
-{
+/* What is on its way to the command. */
+struct input {
+    bool open, framed, ending; /* `ending`: what is pending is its last */
+    size_t start, end;
     uint8_t bytes[2 + 16384];
-    ssize_t got = read(0, bytes + 2, sizeof bytes - 2);
+};
+
+static void take_input(struct input *input)
+{
+    ssize_t got = read(0, input->bytes + 2, sizeof input->bytes - 2);
     size_t size = got > 0 ? (size_t)got : 0;
-    bytes[0] = (uint8_t)(size >> 8);
-    bytes[1] = (uint8_t)size;
-    bool sent = framed ? write_all(CONNECTION, bytes, size + 2) : size == 0 || write_all(CONNECTION, bytes + 2, size);
-    if (size == 0 && !framed)
+    input->bytes[0] = (uint8_t)(size >> 8);
+    input->bytes[1] = (uint8_t)size;
+    input->start = input->framed ? 0 : 2;
+    input->end = 2 + size;
+    input->ending = size == 0;
+}
+
+/* As much as fits: a command that reads nothing must not keep its output from being read. */
+static void pass_input(struct input *input)
+{
+    ssize_t sent =
+        send(CONNECTION, input->bytes + input->start, input->end - input->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        input->end = input->start, input->ending = true;
+    input->start += sent > 0 ? (size_t)sent : 0;
+    if (input->start < input->end || !input->ending)
+        return;
+    input->open = false;
+    if (!input->framed)
         shutdown(CONNECTION, SHUT_WR);
-    return sent && size > 0;
 }
 
 /* False: the stream has ended. */
@@ -141,17 +162,24 @@ static bool pass_output(struct docker_frames *frames)
     return got > 0;
 }
 
-static void carry(bool input, bool framed)
+static void carry(bool open, bool framed)
 {
+    static struct input input;
     struct docker_frames frames = { 0 };
+    input.open = open;
+    input.framed = framed;
     for (;;) {
-        struct pollfd events[] = { { .fd = CONNECTION, .events = POLLIN }, { .fd = input ? 0 : -1, .events = POLLIN } };
+        bool pending = input.start < input.end;
+        struct pollfd events[] = { { .fd = CONNECTION, .events = (short)(pending ? POLLIN | POLLOUT : POLLIN) },
+                                   { .fd = input.open && !pending ? 0 : -1, .events = POLLIN } };
         if (poll(events, 2, -1) < 0)
             continue;
-        if (events[0].revents != 0 && !pass_output(&frames))
+        if ((events[0].revents & ~POLLOUT) != 0 && !pass_output(&frames))
             return;
         if (events[1].revents != 0)
-            input = pass_input(framed);
+            take_input(&input);
+        if (input.open && (pending || events[1].revents != 0))
+            pass_input(&input);
     }
 }
 

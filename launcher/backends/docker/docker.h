@@ -37,6 +37,7 @@ static inline bool container_fenced(uint32_t without, enum container_fence fence
 #define CONTAINER_DOOR_PORT  8080
 #define CONTAINER_STEP       "/bottle-step"
 #define CONTAINER_TABLES_MAX 2048
+#define CONTAINER_LINKS_MAX  2048
 #define CONTAINER_COMMANDS   64 /* at once */
 
 /* The one engine of this process: made for the first bottle, ended with the last one. */
@@ -46,6 +47,7 @@ struct engine {
     char directory[64];
     char image[DOCKER_ID_BYTES];
     char tables[CONTAINER_TABLES_MAX]; /* of nftables, before it */
+    char links[CONTAINER_LINKS_MAX];   /* and interfaces */
     char forwarding[8];
     struct docker_client client;
 };
@@ -69,7 +71,8 @@ bool rules_run(const char *what, const char *rules, struct error *error);
 bool rules_drop_input(unsigned place, struct error *error);  /* what comes from the bottle's bridge */
 bool rules_allow_input(unsigned place, struct error *error); /* that again; no error if it wasn't dropped */
 bool rules_available(struct error *error);
-bool rules_end_bridge(unsigned place, struct error *error);
+bool rules_list_links(char text[CONTAINER_LINKS_MAX], struct error *error);
+bool rules_end_links(const char *before, struct error *error); /* all that are not in that list */
 
 struct bottle {
     uint32_t without;

@@ -220,7 +220,7 @@ static bool start_engine(const char *step, struct error *error)
     if (!container_find_program("dockerd", program))
         return error_set(error, ERROR_HOST, "there is no dockerd: sudo apt install docker.io");
     if (!file_read(FORWARDING, engine->forwarding, sizeof engine->forwarding) ||
-        !rules_list_tables(engine->tables, error))
+        !rules_list_tables(engine->tables, error) || !rules_list_links(engine->links, error))
         return error_system(error, "can't read " FORWARDING);
     if (mkdtemp(directory) == NULL)
         return error_system(error, "can't make a directory for Docker in /tmp");
@@ -275,13 +275,13 @@ static bool end_engine(struct error *error)
         gone = process_wait(engine->pid, clock_microseconds() + END_MICROSECONDS, NULL) ||
                error_set(error, ERROR_BROKEN, "processes of the site's Docker Engine outlive it");
     }
-    for (unsigned place = 0; place < CONTAINER_BOTTLES; place++)
-        gone = rules_end_bridge(place, error) && gone;
-    gone = remove_tables(error) && gone;
-    if (engine->forwarding[0] != '\0')
+    /* An engine that was killed leaves bridges, and the kernel takes its time with cables into namespaces that are gone. */
+    if (engine->directory[0] != '\0') {
+        gone = rules_end_links(engine->links, error) && gone;
+        gone = remove_tables(error) && gone;
         gone = file_write(FORWARDING, engine->forwarding, error) && gone;
-    if (engine->directory[0] != '\0')
         gone = remove_directory(error) && gone;
+    }
     *engine = (struct engine){ 0 };
     return gone;
 }

@@ -113,20 +113,46 @@ bool rules_allow_input(unsigned place, struct error *error)
     return rules_run("the bottle's", rules, error);
 }
 
-bool rules_end_bridge(unsigned place, struct error *error)
+bool rules_list_links(char text[CONTAINER_LINKS_MAX], struct error *error)
 {
-    char name[IFNAMSIZ], buffer[256];
-    snprintf(name, sizeof name, "bottle-%u", place);
-    unsigned index = if_nametoindex(name);
-    if (index == 0)
-        return true;
-    cleanup_close int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    struct if_nameindex *links = if_nameindex();
+    size_t used = 0;
+    if (links == NULL)
+        return error_system(error, "can't list the host's interfaces");
+    for (const struct if_nameindex *link = links; link->if_index != 0 && used < CONTAINER_LINKS_MAX; link++)
+        used += (size_t)snprintf(text + used, CONTAINER_LINKS_MAX - used, "%s/", link->if_name);
+    if_freenameindex(links);
+    return used < CONTAINER_LINKS_MAX ||
+           error_set(error, ERROR_HOST, "the host has more interfaces than are looked at");
+}
+
+/* The kernel answers before it returns; whether the link is there still says what came of it. */
+static bool end_link(int netlink, const char *name, unsigned index, struct error *error)
+{
+    _Alignas(8) char buffer[256];
     struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
     header->nlmsg_type = RTM_DELLINK;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof *message);
     message->ifi_index = (int)index;
-    /* The kernel answers before it returns; whether the bridge is there still says what came of it. */
     (void)!send(netlink, header, header->nlmsg_len, 0);
-    return if_nametoindex(name) == 0 || error_set(error, ERROR_BROKEN, "the bottle's bridge %s can't be removed", name);
+    return if_nametoindex(name) == 0 || error_set(error, ERROR_BROKEN, "the interface %s can't be removed", name);
+}
+
+bool rules_end_links(const char *before, struct error *error)
+{
+    struct if_nameindex *links = if_nameindex();
+    cleanup_close int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    bool ended = true;
+    for (const struct if_nameindex *link = links; link != NULL && link->if_index != 0; link++) {
+        char name[IFNAMSIZ + 1];
+        snprintf(name, sizeof name, "%.15s/", link->if_name);
+        const char *known = strstr(before, name);
+        while (known != NULL && known != before && known[-1] != '/') /* "0/" is no "eth0/" */
+            known = strstr(known + 1, name);
+        if (known == NULL)
+            ended = end_link(netlink, link->if_name, link->if_index, error) && ended;
+    }
+    if_freenameindex(links);
+    return ended;
 }
