@@ -21,6 +21,11 @@ static bool stops(const struct fence *fence, uint16_t vector)
     return lists(fence->vectors, vector);
 }
 
+static bool stops_partly(const struct backend *backend, size_t fence, uint16_t vector)
+{
+    return backend->partly != NULL && lists(backend->partly[fence], vector);
+}
+
 bool self_proof_exercised(const struct run *run, const struct fence *fence)
 {
     for (uint16_t i = 0; i < run->plan.count; i++)
@@ -79,7 +84,8 @@ static void expect(const struct run *run, struct fence_pair *pair, bool with, ui
     const struct fence *fence = &run->options.backend->fences[pair->fence];
     const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
     bool its_own = stops(fence, attempt->vector->id);
-    if (!its_own && (with || fence->masked_by != 0 || lists(fence->partly, attempt->vector->id)))
+    if (!its_own &&
+        (with || fence->masked_by != 0 || stops_partly(run->options.backend, pair->fence, attempt->vector->id)))
         return;
     struct findings findings = run->findings;
     struct evidence evidence;

@@ -25,8 +25,6 @@ struct fence {
     const char *keeps;       /* one line for people: what it keeps in */
     const uint16_t *vectors; /* ids (49 for BG-049) that it stops, alone or with others; ends with 0 */
     uint32_t masked_by;      /* bits of the fences that stop the same vectors too */
-    const uint16_t
-        *partly; /* ids of which it stops some targets and not all: of them a pair proves nothing; NULL: none */
 };
 
 /* Where the door leads. The relay (or the backend's own routing) connects there, outside the bottle. */
@@ -76,6 +74,9 @@ struct backend {
     const char *name;
     const struct fence *fences;
     size_t fence_count;
+    /* Of each fence, in the table's order, the vectors of which it stops some targets and not all (ends with 0; NULL: none): a
+     * self-proof expects nothing of them. NULL: there are no such. */
+    const uint16_t *const *partly;
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
                                 * that have no address of their own */

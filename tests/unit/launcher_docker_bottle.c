@@ -282,6 +282,10 @@ static void two_at_once(void)
     /* Nobody listens where the door leads, but the sidecar accepts. */
     expect(shell(one, PRINCIPAL_USER, "echo | $0 nc 172.31.77.2 8080", NULL, said, sizeof said) == 0, "door: %s", said);
     destroy(one);
+    char tables[CONTAINER_TABLES_MAX];
+    expect(rules_list_tables(tables, NULL) && strstr(tables, "bottle-") == NULL && if_nametoindex("bottle-0") == 0 &&
+               if_nametoindex("bottle-1") != 0,
+           "the first bottle left its rules or its bridge: %s", tables);
     expect(put_busybox(other), "the engine went with the first bottle");
     expect(shell(other, PRINCIPAL_ROOT, "echo | $0 nc -w 5 172.31.78.1 1 2>&1", NULL, said, sizeof said) == 1 &&
                strstr(said, "refused") != NULL,

@@ -210,7 +210,7 @@ static bool make_network(struct bottle *bottle, struct error *error)
 
 static bool make_door(struct bottle *bottle, struct error *error)
 {
-    char netns[256];
+    char netns[256] = "";
     pid_t process;
     return create(bottle, 0, 2, bottle->sidecar, error) && inspect(bottle->sidecar, &process, netns, error) &&
            has_fences(bottle, process, 0, error) && sidecar_open_door(bottle, netns, error);
@@ -218,7 +218,7 @@ static bool make_door(struct bottle *bottle, struct error *error)
 
 bool container_make(struct bottle *bottle, struct error *error)
 {
-    char netns[256];
+    char netns[256] = "";
     bool drop = bottle->networked && container_fenced(bottle->without, CONTAINER_INPUT) &&
                 strcmp(bottle->policy, "hardened") == 0;
     /* Before there is a bridge, so that nothing ever comes from it. */

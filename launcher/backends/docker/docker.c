@@ -26,7 +26,7 @@ static const struct fence fences[CONTAINER_FENCES] = {
     [CONTAINER_NETWORK] = { "network", "every packet: a network namespace of its own, on an internal network",
                             network_vectors, 0 },
     [CONTAINER_INPUT] = { "input", "what an internal network lets through to the host itself: a drop in its firewall",
-                          input_vectors, 0, partly_by_input },
+                          input_vectors, 0 },
     [CONTAINER_FILES] = { "files", "the host's files and Unix sockets by path: none is bound into the container",
                           file_vectors, 0 },
     [CONTAINER_CAPABILITIES] = { "capabilities", "every capability, uid 0 of the container included", none, 0 },
@@ -37,6 +37,8 @@ static const struct fence fences[CONTAINER_FENCES] = {
     [CONTAINER_READ_ONLY] = { "read-only", "writing to the container's root", none, 0 },
     [CONTAINER_LIMITS] = { "limits", "core dumps, and unlimited processes and descriptors", none, 0 },
 };
+
+static const uint16_t *const partly[CONTAINER_FENCES] = { [CONTAINER_INPUT] = partly_by_input };
 
 static bool destroy(struct bottle *bottle, struct error *error)
 {
@@ -128,6 +130,7 @@ const struct backend docker_backend = {
     .name = "docker",
     .fences = fences,
     .fence_count = CONTAINER_FENCES,
+    .partly = partly,
     .open_must_leak = open_must_leak,
     .peer4 = "172.31.78.3", /* the second bottle of an engine, on a network of its own */
     .peer6 = "fd31:78::3",  /* containers have no IPv6 */

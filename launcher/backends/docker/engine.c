@@ -208,7 +208,7 @@ static bool import_image(const char *step, struct error *error)
     cleanup_close int program = step != NULL ? open(step, O_RDONLY | O_CLOEXEC) : -1;
     if (program < 0)
         return error_set(error, ERROR_HOST, "can't open bottle-step, which is the bottle's image");
-    return tar_of_program(program, CONTAINER_STEP + 1, &archive, &size, error) &&
+    return tar_of_program(program, &CONTAINER_STEP[1], &archive, &size, error) &&
            docker_import(&container_engine.client, archive, size, container_engine.image, error);
 }
 
