@@ -211,7 +211,7 @@ static bool make_network(struct bottle *bottle, struct error *error)
 static bool make_door(struct bottle *bottle, struct error *error)
 {
     char netns[256] = "";
-    pid_t process;
+    pid_t process = 0;
     return create(bottle, 0, 2, bottle->sidecar, error) && inspect(bottle->sidecar, &process, netns, error) &&
            has_fences(bottle, process, 0, error) && sidecar_open_door(bottle, netns, error);
 }
