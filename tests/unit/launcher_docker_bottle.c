@@ -224,6 +224,8 @@ static void use_it(void)
     expect(strstr(said, "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n") != NULL &&
                strstr(said, "Read-only file system") != NULL,
            "fences: %s", said);
+    shell(bottle, PRINCIPAL_USER, "ulimit -c; ulimit -n; ulimit -u; ulimit -d", NULL, said, sizeof said);
+    expect(strcmp(said, "0\n4096\n1024\n262144\n") == 0, "limits: %s", said);
     destroy(bottle);
 }
 

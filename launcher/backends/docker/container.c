@@ -37,6 +37,7 @@ static void add_limits(cJSON *host)
     add_limit(limits, "nproc", 4 * PROCESSES); /* of one id: the engine's own threads count as well */
     add_limit(limits, "nofile", 4096);
     add_limit(limits, "core", 0);
+    add_limit(limits, "data", MEBIBYTES * 1048576.0); /* of one process */
     cJSON_AddNumberToObject(host, "PidsLimit", PROCESSES);
     cJSON_AddNumberToObject(host, "Memory", MEBIBYTES * 1048576.0);
     cJSON_AddNumberToObject(host, "MemorySwap", MEBIBYTES * 1048576.0);

@@ -35,7 +35,8 @@ static const struct fence fences[CONTAINER_FENCES] = {
                             "the system calls that the engine's own profile refuses, and its AppArmor profile",
                             seccomp_vectors, 0 },
     [CONTAINER_READ_ONLY] = { "read-only", "writing to the container's root", none, 0 },
-    [CONTAINER_LIMITS] = { "limits", "core dumps, and unlimited processes and descriptors", none, 0 },
+    [CONTAINER_LIMITS] = { "limits", "core dumps, and unlimited processes, descriptors and memory of each process",
+                           none, 0 },
 };
 
 static const uint16_t *const partly[CONTAINER_FENCES] = { [CONTAINER_INPUT] = partly_by_input };
