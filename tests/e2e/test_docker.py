@@ -51,6 +51,8 @@ def test_the_hardened_bottle_passes_and_only_descriptors_are_its_make(root):
     assert report["verdict"] == "PASS"
     assert report["backend"]["name"] == "docker" and report["backend"]["engine"] == "Docker Engine"
     assert report["backend"]["policy"] == "hardened"
+    said = report["backend"]["details"]["fingerprint"]
+    assert "runtime runc; " in said and "; control groups none; hardened; image " in said, said
     assert {attempt["id"] for attempt in report["attempts"]} in (CORE, CORE - {"BG-106"})
     assert {attempt["id"] for attempt in report["attempts"] if attempt["how"] == "structure"} == {"BG-116"}
     assert {attempt["verdict"] for attempt in report["attempts"]} == {"BLOCKED"}
