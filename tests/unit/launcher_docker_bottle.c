@@ -345,3 +345,54 @@ Test(docker_bottle, whose_engine_stalls_leaves_nothing, .timeout = 300)
     if (may_try())
         attempt(stall_the_engine);
 }
+
+/* Another program in the engine's place, for this process and its children. */
+static bool play_engine(const char *script, char place[PATH_MAX])
+{
+    static const char path[] = "/run/dockerd";
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    bool played = file >= 0 && write_all(file, script, strlen(script)) && container_find_program("dockerd", place) &&
+                  mount(path, place, NULL, MS_BIND, NULL) == 0;
+    close(file);
+    return expect(played, "can't play the engine: %s", strerror(errno));
+}
+
+static void start_what_ends(void)
+{
+    char place[PATH_MAX];
+    struct error error = { 0 };
+    struct bottle_options options = { .step_path = step };
+    if (!play_engine("#!/bin/sh\necho first words\nprintf 'no \\033 space left\\n\\n'\nexit 1\n", place))
+        return;
+    expect(docker_backend.start(&options, &error) == NULL && error.code == ERROR_HOST &&
+               strcmp(error.text, "the Docker Engine of the site ended as it was started: no ? space left") == 0,
+           "%s", error.text);
+    umount(place);
+}
+
+Test(docker_bottle, whose_engine_does_not_start_is_told_with_its_last_words, .timeout = 300)
+{
+    if (may_try())
+        attempt(start_what_ends);
+}
+
+static void start_what_lies(void)
+{
+    char place[PATH_MAX];
+    struct error error = { 0 };
+    struct bottle_options options = { .step_path = step };
+    static const char script[] = "#!/usr/bin/perl\nuse Socket;\nopen(my $l, '+<&=3'); accept(my $c, $l);\n"
+                                 "sysread($c, my $r, 4096); syswrite($c, \"HTTP/1.1 200 OK\\r\\n\\r\\n<html>\");\n"
+                                 "close($c); sleep 1000;\n";
+    if (!play_engine(script, place))
+        return;
+    expect(docker_backend.start(&options, &error) == NULL && strstr(error.text, "is no Docker Engine") != NULL, "%s",
+           error.text);
+    umount(place);
+}
+
+Test(docker_bottle, whose_engine_is_none_is_told_and_leaves_nothing, .timeout = 300)
+{
+    if (may_try())
+        attempt(start_what_lies);
+}

@@ -21,9 +21,9 @@
 /* Index of each fence in the backend's table. */
 enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_FENCES };
 
-#define MACHINE_NAME "bottle"
-#define MACHINE_MEBIBYTES 512 /* of memory, for a guest */
-#define MACHINE_STEP "bottle-step" /* in the guest's /tmp: see launcher/step_main.c */
+#define MACHINE_NAME      "bottle"
+#define MACHINE_MEBIBYTES 512           /* of memory, for a guest */
+#define MACHINE_STEP      "bottle-step" /* in the guest's /tmp: see launcher/step_main.c */
 
 struct bottle {
     uint32_t without;
