@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +38,7 @@
 
 #define START_MICROSECONDS 60000000ull /* bounds on hangs */
 #define END_MICROSECONDS   30000000ull
+#define END_NOTICED        2000 /* milliseconds */
 #define FORWARDING         "/proc/sys/net/ipv4/ip_forward"
 #define ENGINE_PATH        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
 
@@ -194,6 +197,14 @@ static bool start_keeper(const char *program, const char *socket, struct error *
     return result == CHANNEL_MESSAGE || error_set(error, ERROR_SYSTEM, "Docker's namespaces could not be made");
 }
 
+/* Its end is seen a moment after that of its connections. */
+static bool has_ended(void)
+{
+    cleanup_close int handle = (int)syscall(SYS_pidfd_open, container_engine.pid, 0);
+    struct pollfd ended = { .fd = handle, .events = POLLIN };
+    return handle >= 0 && poll(&ended, 1, END_NOTICED) == 1;
+}
+
 static bool say_ended(struct error *error)
 {
     char words[160];
@@ -234,9 +245,7 @@ static bool start_engine(const char *step, struct error *error)
     struct error said = { 0 };
     if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
         return import_image(step, error);
-    siginfo_t what = { 0 };
-    bool ended = waitid(P_PID, (id_t)engine->pid, &what, WEXITED | WNOHANG | WNOWAIT) == 0 && what.si_pid != 0;
-    return ended ? say_ended(error) : error_set(error, said.code, "%s", said.text);
+    return has_ended() ? say_ended(error) : error_set(error, said.code, "%s", said.text);
 }
 
 /* The tables that the engine made, by the way of iptables, are those that weren't there before. */
