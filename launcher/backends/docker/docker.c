@@ -127,6 +127,13 @@ static const uint16_t open_must_leak[] = { 1, 17, 20, 22, 26, 44, 48, 49, 55, 61
 
 static const char *const policies[] = { "hardened", "internal", NULL };
 
+/* `internal` is what leaves the host's firewall as it is. */
+static uint32_t policy_fences(const char *policy)
+{
+    uint32_t all = (1u << CONTAINER_FENCES) - 1;
+    return policy != NULL && strcmp(policy, "internal") == 0 ? all & ~(1u << CONTAINER_INPUT) : all;
+}
+
 const struct backend docker_backend = {
     .name = "docker",
     .fences = fences,
@@ -136,6 +143,7 @@ const struct backend docker_backend = {
     .peer4 = "172.31.78.3", /* the second bottle of an engine, on a network of its own */
     .peer6 = "fd31:78::3",  /* containers have no IPv6 */
     .policies = policies,
+    .policy_fences = policy_fences,
     .bottle_mebibytes = 256,       /* the engine with it */
     .command_milliseconds = 20000, /* a second, and what emulation makes of it */
     .drain_milliseconds = 1000,    /* as native: a SYN that nobody answered is sent again after one second */
