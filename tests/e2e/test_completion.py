@@ -209,7 +209,7 @@ def shown_commands(text):
     """Words of every `bottle...` command in a Markdown text, in code spans and blocks."""
     spans = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^    (\S.*)$", text, re.M)
     for span in spans:
-        words = span.split()
+        words = re.sub(r"'[^']*'", "''", span).split()  # what is quoted is another program's
         if words and words[0] in COMMANDS and len(words) > 1 and re.fullmatch("[a-z-]+", words[1]):
             yield span, words
 
