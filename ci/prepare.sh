@@ -22,6 +22,18 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# A service that comes with a package isn't started by installing it here, as in an image of a container: the tests start their own Docker
+# Engine, and one that starts by itself changes the host's firewall. Who has a policy of their own keeps it.
+policy=/usr/sbin/policy-rc.d
+
+start_no_services() {
+  [ -e "$policy" ] || as_root sh -c 'printf "#!/bin/sh\n# bottle-gate: while packages for its tests are installed\nexit 101\n" >"$1" && chmod 755 "$1"' - "$policy"
+}
+
+start_services_again() {
+  grep -qs '^# bottle-gate: ' "$policy" && as_root rm -f "$policy" || true
+}
+
 install_missing() {
   local missing log
   command -v dpkg-query >/dev/null || return 0 # not Debian or Ubuntu: the build says what it doesn't find
@@ -32,6 +44,8 @@ install_missing() {
   fi
   echo "installing: $missing" >&2
   log=$(mktemp)
+  trap start_services_again EXIT
+  start_no_services
   # shellcheck disable=SC2086
   if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
@@ -40,6 +54,8 @@ install_missing() {
     fail "could not install: $missing"
   fi
   rm -f "$log"
+  start_services_again
+  trap - EXIT
 }
 
 # Those of the given packages that are installed already or that this release has. A machine may have no package lists yet.

@@ -28,6 +28,16 @@ uint32_t self_proof_masks(const struct run_options *options, size_t fence)
     return options->backend->fences[fence].masked_by & backend_policy_fences(options->backend, options->policy);
 }
 
+/* Some of its targets are the fence's and others aren't: nothing is expected of them. */
+static bool stops_partly(const struct backend *backend, size_t fence, uint16_t vector)
+{
+    const uint16_t *ids = backend->partly != NULL ? backend->partly[fence] : NULL;
+    for (; ids != NULL && *ids != 0; ids++)
+        if (*ids == vector)
+            return true;
+    return false;
+}
+
 bool self_proof_exercised(const struct run *run, const struct fence *fence)
 {
     for (uint16_t i = 0; i < run->plan.count; i++)
@@ -84,14 +94,15 @@ bool self_proof_run(struct run *run, const struct phase_options *common, struct 
 }
 
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
- * without it. The others must stay blocked without it; where masking fences were left out as well, that says
+ * without it. The others must stay blocked without it, but for those of which the fence stops a part; where masking fences were left out as well, that says
  * nothing. */
 static void expect(const struct run *run, struct fence_pair *pair, bool with, uint16_t seq, enum principal principal)
 {
     const struct fence *fence = &run->options.backend->fences[pair->fence];
     const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
     bool its_own = stops(run, fence, attempt);
-    if (!its_own && (with || self_proof_masks(&run->options, pair->fence) != 0))
+    if (!its_own && (with || self_proof_masks(&run->options, pair->fence) != 0 ||
+                     stops_partly(run->options.backend, pair->fence, attempt->vector->id)))
         return;
     struct findings findings = run->findings;
     struct evidence evidence;

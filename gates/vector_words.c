@@ -30,6 +30,7 @@ static const char *const mechanisms[MECHANISMS] = {
     [MECHANISM_SWEEP_TCP] = "connects by TCP to all 65,535 ports",
     [MECHANISM_SWEEP_UDP] = "sends a UDP datagram to all 65,535 ports",
     [MECHANISM_UDPLITE] = "sends the nonce by UDP-Lite",
+    [MECHANISM_UDP_ON_LINK] = "sends the nonce by UDP out of the bottle's first link, without a route",
 };
 
 static const char *const witnesses[WITNESS_KINDS] = {

@@ -82,6 +82,9 @@ struct backend {
     const char *name;
     const struct fence *fences;
     size_t fence_count;
+    /* Of each fence, in the table's order, the vectors of which it stops some targets and not all (ends with 0; NULL: none): a
+     * self-proof expects nothing of them. NULL: there are no such. */
+    const uint16_t *const *partly;
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles
                                 * that have no address of their own; NULL where there is never a second one */
@@ -170,7 +173,7 @@ struct backend {
     bool (*destroy)(struct bottle *bottle, struct error *error);
 };
 
-extern const struct backend native_backend, smolmachines_backend, wrap_backend;
+extern const struct backend native_backend, smolmachines_backend, docker_backend, wrap_backend;
 
 /* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
 const struct backend *backend_find(const char *name);

@@ -34,6 +34,7 @@ static const struct {
     [MECHANISM_SWEEP_TCP] = { "sweep-tcp", TRANSPORT_TCP },
     [MECHANISM_SWEEP_UDP] = { "sweep-udp", TRANSPORT_UDP },
     [MECHANISM_UDPLITE] = { "udplite", TRANSPORT_UDPLITE },
+    [MECHANISM_UDP_ON_LINK] = { "udp-on-link", TRANSPORT_UDP },
 };
 
 static const struct {

@@ -376,6 +376,23 @@ const struct vector vectors[] = {
       .source = "CVE-2024-21626; aigate, leaked descriptors",
       .remedy =
           "close everything from 3 up before the command runs (close_range(2)), and open everything close-on-exec" },
+    { .id = 152,
+      .title = "The host from an internal network: by the bridge's gateway address and by its LAN address",
+      .family = FAMILY_LAN,
+      .witness = WITNESS_CAPTURE | WITNESS_TCP | WITNESS_HOST,
+      .targets = TARGETS(BOTH("@route:172.18.0.1", NULL, 0), BOTH("@host4", NULL, 0)),
+      .source = "Docker Engine 20.10, by a run",
+      .remedy =
+          "drop what comes from the network's bridge in the host's INPUT chain: \"internal\" shuts FORWARD only" },
+    { .id = 153,
+      .title = "The host on the link itself: a socket that is bound to it and asks for no route",
+      .family = FAMILY_LAN,
+      .witness = WITNESS_CAPTURE | WITNESS_HOST,
+      .targets = TARGETS({ MECHANISM_UDP_ON_LINK, "@host4", NULL, 0 }),
+      .source = "Docker Engine 20.10 with a bridge that has no address, by a run; socket(7), SO_DONTROUTE",
+      .remedy = "drop what comes from the network's bridge in the host's INPUT chain: a bridge without an address, or "
+                "a bottle "
+                "without a route, isn't enough" },
 };
 
 const size_t vector_count = sizeof vectors / sizeof *vectors;

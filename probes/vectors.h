@@ -37,6 +37,7 @@ enum mechanism {
     MECHANISM_SWEEP_TCP,      /* connects to many ports of one address; the plan's port is how many */
     MECHANISM_SWEEP_UDP,
     MECHANISM_UDPLITE, /* as UDP, by UDP-Lite: IP protocol 136 (RFC 3828) */
+    MECHANISM_UDP_ON_LINK, /* as UDP, out of the first link whatever the routes say: SO_BINDTOIFINDEX, SO_DONTROUTE (socket(7)) */
     MECHANISMS
 };
 const char *mechanism_name(enum mechanism mechanism); /* "tcp", "udp", "udp-sendto", "dns-udp", ... */

@@ -59,12 +59,21 @@ const char *backend_option_name_at(size_t index)
     return backend != NULL ? backend->name : NULL;
 }
 
+/* Has a backend before this one a policy of that name? Each is offered once. */
+static bool is_offered(size_t before, const char *policy)
+{
+    for (size_t i = 0; i < before; i++)
+        if (backend_find_policy(backend_at(i), policy) != NULL)
+            return true;
+    return false;
+}
+
 const char *backend_option_policy_at(size_t index)
 {
     const struct backend *backend;
     for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
         for (size_t j = 0; backend->policies != NULL && backend->policies[j] != NULL; j++)
-            if (index-- == 0)
+            if (!is_offered(i, backend->policies[j]) && index-- == 0)
                 return backend->policies[j];
     return NULL;
 }

@@ -44,9 +44,8 @@ const char *backend_option_policy_at(size_t index);
       .word_at = backend_option_name_at },                                                                             \
         { .name = "policy",                                                                                            \
           .argument = "NAME",                                                                                          \
-          .help =                                                                                                      \
-              "how tight a machine of smolvm is made: hardened (default: the door alone), or cidr (as --allow-cidr "   \
-              "makes it: DNS gets out)",                                                                               \
+          .help = "how tight the bottle is made: hardened (default: the door alone), or less: cidr (smolmachines: "    \
+                  "DNS gets out), internal (docker: the host is reached)",                                             \
           .take = backend_option_take_policy,                                                                          \
           .word_at = backend_option_policy_at },                                                                       \
         { .name = "smolvm",                                                                                            \

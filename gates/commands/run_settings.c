@@ -201,13 +201,23 @@ static const char *principal_at(size_t index)
     return index < PRINCIPALS ? principal_name((enum principal)index) : NULL;
 }
 
+/* Has a backend before this one a fence of that name? Each is offered once. */
+static bool is_offered(size_t before, const char *fence)
+{
+    for (size_t i = 0; i < before; i++)
+        if (backend_find_fence(backend_at(i), fence) >= 0)
+            return true;
+    return false;
+}
+
 /* Of all backends; a shell doesn't know yet which one will be meant. */
 static const char *mutant_at(size_t index)
 {
     const struct backend *backend;
-    for (size_t i = 0; (backend = backend_at(i)) != NULL; index -= backend->fence_count, i++)
-        if (index < backend->fence_count)
-            return backend->fences[index].name;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        for (size_t j = 0; j < backend->fence_count; j++)
+            if (!is_offered(i, backend->fences[j].name) && index-- == 0)
+                return backend->fences[j].name;
     return NULL;
 }
 

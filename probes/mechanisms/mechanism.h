@@ -90,7 +90,8 @@ extern const struct mechanism_functions tcp_functions, mptcp_functions, tcp_fast
     udp_functions, udp_sendto_functions, udp_broadcast_functions, multicast_join_functions, dns_udp_functions,
     dns_tcp_functions, dns_txt_functions, dns_null_functions, dns_edns_functions, dns_questions_functions,
     dns_case_functions, metadata_functions, icmp_echo_functions, unix_stream_functions, unix_dgram_functions,
-    vsock_functions, inherited_functions, sweep_tcp_functions, sweep_udp_functions, udplite_functions;
+    vsock_functions, inherited_functions, sweep_tcp_functions, sweep_udp_functions, udplite_functions,
+    udp_on_link_functions;
 
 /* Ends the attempt; its socket is closed, or lives on until the probe ends. */
 void attempt_end(struct attempt *attempt, enum stage stage, int error);

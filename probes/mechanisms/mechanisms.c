@@ -37,6 +37,7 @@ static const struct mechanism_functions *const functions[MECHANISMS] = {
     [MECHANISM_SWEEP_TCP] = &sweep_tcp_functions,
     [MECHANISM_SWEEP_UDP] = &sweep_udp_functions,
     [MECHANISM_UDPLITE] = &udplite_functions,
+    [MECHANISM_UDP_ON_LINK] = &udp_on_link_functions,
 };
 
 const struct mechanism_functions *mechanism_functions(enum mechanism mechanism)

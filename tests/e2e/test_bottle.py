@@ -44,7 +44,7 @@ def test_backends_and_their_fences_for_people_and_programs(account):
     assert listed.returncode == 0 and listed.stdout.startswith("native ")
     table = account.run("bottle", "backends", "native").stdout
     everything = json.loads(account.run("bottle", "backends", "--json").stdout)
-    assert [backend["name"] for backend in everything] == ["native", "smolmachines", "wrap"]
+    assert [backend["name"] for backend in everything] == ["native", "smolmachines", "docker", "wrap"]
     assert re.search(r"^native +ready +15 fences$", listed.stdout, re.M) and everything[0]["ready"] and everything[0]["problem"] is None
     machines = everything[1]  # what is missing is told, in one line
     assert machines["ready"] == (machines["problem"] is None) and (machines["ready"] or f"not ready  3 fences\n{' ' * 17}{machines['problem']}\n" in listed.stdout)

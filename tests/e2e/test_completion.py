@@ -17,6 +17,7 @@ EVERY = [(program, command) for program, commands in COMMANDS.items() for comman
 FENCES = {"network", "mount", "pid", "user", "ipc", "uts", "cgroup", "time", "no-new-privs", "capabilities", "seccomp", "limits",
           "descriptors", "session", "nesting"}
 MACHINE_FENCES = {"cidrs", "dns-filter", "floor"}
+CONTAINER_FENCES = {"network", "input", "files", "capabilities", "no-new-privs", "seccomp", "read-only", "limits"}
 
 
 @pytest.fixture
@@ -53,10 +54,10 @@ OFFERS = [
     ("bottle-gate run --sweep=", {"all", "sample", "off"}),
     ("bottle-gate run --sweep ", {"all", "sample", "off"}),
     ("bottle-gate run --site=", {"sealed"}),
-    ("bottle-gate run --backend=", {"native", "smolmachines", "wrap"}),
-    ("bottle-gate run --policy=", {"hardened", "cidr"}),
+    ("bottle-gate run --backend=", {"native", "smolmachines", "docker", "wrap"}),
+    ("bottle-gate run --policy=", {"hardened", "cidr", "internal"}),
     ("bottle-gate preflight --policy=h", {"hardened"}),
-    ("bottle-gate run --mutant=", FENCES | MACHINE_FENCES),
+    ("bottle-gate run --mutant=", FENCES | MACHINE_FENCES | CONTAINER_FENCES),
     ("bottle-gate run --mutant=se", {"seccomp", "session"}),
     ("bottle-gate run -v --mutant ne", {"network", "nesting"}),
     ("bottle-gate run --vector=BG-04", {"BG-044", "BG-045", "BG-046", "BG-048", "BG-049"}),
@@ -68,7 +69,7 @@ OFFERS = [
     ("bottle-gate selftest --fault=records", {"records-after-bye", "records-replayed"}),
     ("bottle-gate help ex", {"explain"}),
     ("bottle help st", {"start", "stop"}),
-    ("bottle backends ", {"native", "smolmachines", "wrap"}),
+    ("bottle backends ", {"native", "smolmachines", "docker", "wrap"}),
     ("bottle run --as=", {"user", "root"}),
     ("bottle start --name x --as ", {"user", "root"}),
     ("bottle run --without=", FENCES),
@@ -208,7 +209,7 @@ def shown_commands(text):
     """Words of every `bottle...` command in a Markdown text, in code spans and blocks."""
     spans = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^    (\S.*)$", text, re.M)
     for span in spans:
-        words = span.split()
+        words = re.sub(r"'[^']*'", "''", span).split()  # what is quoted is another program's
         if words and words[0] in COMMANDS and len(words) > 1 and re.fullmatch("[a-z-]+", words[1]):
             yield span, words
 

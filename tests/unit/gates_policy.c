@@ -21,7 +21,7 @@ Test(policy, each_backend_takes_its_own_and_no_other)
         { "smolmachines", "open", NULL, "no policy \"open\"; it has: hardened, cidr" },
         { "smolmachines", "", NULL, "it has: hardened, cidr" },
         { "smolmachines", "cidr,hardened", NULL, "it has: hardened, cidr" },
-        { "bochs", "cidr", NULL, "there are: native, smolmachines, wrap" },
+        { "bochs", "cidr", NULL, "there are: native, smolmachines, docker, wrap" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = { 0 };

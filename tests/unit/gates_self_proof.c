@@ -32,6 +32,18 @@ static void pair_lets_another_out(void)
 {
     add_hit((enum phase_kind)PHASES, SEQ, PRINCIPAL_ROOT, WITNESS_CAPTURE);
 }
+/* A backend whose descriptors fence stops BG-020 in part. */
+static void another_is_stopped_in_part(void)
+{
+    static const uint16_t part[] = { 20, 0 };
+    static const uint16_t *partly[32];
+    static struct backend other;
+    other = native_backend;
+    partly[run->pairs[0].fence] = part;
+    other.partly = partly;
+    run->options.backend = &other;
+    pair_lets_another_out();
+}
 static void pair_did_not_start(void)
 {
     run->phases[PHASES].state = PHASE_FAILED;
@@ -60,6 +72,7 @@ Test(self_proof, of_a_fence_that_is_not_what_keeps_its_vectors_in_is_void, .fini
         { "nothing got out", pair_lets_nothing_out, RUN_VOID },
         { "one principal only", pair_lets_one_principal_out, RUN_VOID },
         { "something else got out too", pair_lets_another_out, RUN_VOID },
+        { "something else got out that the fence stops in part", another_is_stopped_in_part, RUN_PASS },
         { "it did not start", pair_did_not_start, RUN_VOID },
         { "it died", pair_died, RUN_VOID },
         { "its controls are missing", pair_without_controls, RUN_VOID },

@@ -236,6 +236,24 @@ Test(wire, a_datagram_of_UDP_Lite_is_no_UDP_and_goes_as_often_as_any)
     cr_expect_eq(wire_count_datagrams("198.51.100.67", 4067, seq), 0);
 }
 
+Test(wire, a_datagram_on_the_link_goes_to_the_destination_itself_whatever_the_routes_say)
+{
+    static const uint8_t itself[6] = { 2, 0, 0, 0, 0, 0xaa };
+    int far = wire_enter();
+    WIRE_SKIP_IF(far < 0);
+    wire_shell("ip neigh replace 198.51.100.153 lladdr 02:00:00:00:00:aa dev near");
+    plan_begin(3000, NULL);
+    uint16_t seq = plan_add(MECHANISM_UDP_ON_LINK, "198.51.100.153", 4153);
+    run(NULL);
+    wire_take_all(far);
+    expect(seq, STAGE_DEADLINE, "", "");
+    cr_expect_eq(wire_count_datagrams("198.51.100.153", 4153, seq), 3);
+    struct piece piece;
+    for (size_t i = 0; i < frame_count; i++)
+        if (wire_parse(&frames[i], &piece) && piece.protocol == IPPROTO_UDP)
+            cr_expect_arr_eq(frames[i].bytes, itself, 6);
+}
+
 /* A membership report that names the group: IGMP (protocol 2), or MLD (ICMPv6 131 or 143) behind a hop-by-hop
  * header. */
 static bool is_report(const struct frame *frame, const char *group)

@@ -23,8 +23,8 @@
 #endif
 
 static const uint16_t none[] = { 0 };
-static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44, 45,  46, 48,
-                                            49, 54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 0 };
+static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44,  45,  46,  48, 49,
+                                            54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 152, 153, 0 };
 static const uint16_t mount_vectors[] = { 112, 0 };
 static const uint16_t descriptor_vectors[] = { 116, 0 };
 static const uint16_t seccomp_vectors[] = { 106, 0 };

@@ -23,7 +23,7 @@ enum machine_fence { MACHINE_CIDRS, MACHINE_DNS_FILTER, MACHINE_FLOOR, MACHINE_F
 
 #define MACHINE_NAME      "bottle"
 #define MACHINE_MEBIBYTES 512           /* of memory, for a guest */
-#define MACHINE_STEP      "bottle-step" /* in the guest's /tmp: see step_main.c */
+#define MACHINE_STEP      "bottle-step" /* in the guest's /tmp: see launcher/step_main.c */
 
 struct bottle {
     uint32_t without;

@@ -155,8 +155,8 @@ static bool look_inside(struct bottle *bottle, const struct stat *step, int said
 
 bool wrap_look(struct bottle *bottle, const char *step_path, struct error *error)
 {
-    static char name[] = "/tmp/bottle-step", waits[] = "wait";
-    char *const argv[] = { name, waits, NULL };
+    static char name[] = "/tmp/bottle-step", shows[] = "show";
+    char *const argv[] = { name, shows, NULL };
     char path[64];
     struct stat status;
     int ends[2];

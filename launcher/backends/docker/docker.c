@@ -1,0 +1,162 @@
+/*
+ * The docker backend: containers of a Docker Engine that runs in the site. This file has the tables and the order of things.
+ *
+ * `hardened` is an internal network whose bridge may send nothing to the host: without that, an internal network reaches every
+ * service of the host by the bridge's gateway address and by the host's LAN address (BG-152). `internal` leaves it out, which is
+ * what `docker network create --internal` gives.
+ */
+#include "docker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../support/process.h"
+
+static const uint16_t none[] = { 0 };
+static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44,  45,  46,  48, 49,
+                                            54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 152, 153, 0 };
+static const uint16_t input_vectors[] = { 152, 153, 0 };
+static const uint16_t partly_by_input[] = { 17, 18, 22, 38, 0 };
+static const uint16_t file_vectors[] = { 112, 0 };
+static const uint16_t seccomp_vectors[] = { 106, 0 };
+
+static const struct fence fences[CONTAINER_FENCES] = {
+    [CONTAINER_NETWORK] = { "network", "every packet: a network namespace of its own, on an internal network",
+                            network_vectors, 0 },
+    [CONTAINER_INPUT] = { "input", "what an internal network lets through to the host itself: a drop in its firewall",
+                          input_vectors, 0 },
+    [CONTAINER_FILES] = { "files", "the host's files and Unix sockets by path: none is bound into the container",
+                          file_vectors, 0 },
+    [CONTAINER_CAPABILITIES] = { "capabilities", "every capability, uid 0 of the container included", none, 0 },
+    [CONTAINER_NO_NEW_PRIVILEGES] = { "no-new-privs", "setuid programs and file capabilities", none, 0 },
+    [CONTAINER_SECCOMP] = { "seccomp",
+                            "the system calls that the engine's own profile refuses, and its AppArmor profile",
+                            seccomp_vectors, 0 },
+    [CONTAINER_READ_ONLY] = { "read-only", "writing to the container's root", none, 0 },
+    [CONTAINER_LIMITS] = { "limits", "core dumps, and unlimited processes, descriptors and memory of each process",
+                           none, 0 },
+};
+
+static const uint16_t *const partly[CONTAINER_FENCES] = { [CONTAINER_INPUT] = partly_by_input };
+
+static bool destroy(struct bottle *bottle, struct error *error)
+{
+    container_end_commands(bottle);
+    struct error said = { 0 };
+    bool gone = container_end(bottle, &said);
+    /* The last one takes the engine with it, and what the engine didn't remove; then only what remains all the same counts. */
+    bool left = engine_leave(bottle->place, error);
+    bool last = container_engine.pid == 0;
+    free(bottle);
+    return left && (gone || last || error_set(error, said.code, "%s", said.text));
+}
+
+/* The engine would write its rules into the host's own firewall. */
+static bool is_in_a_site(struct error *error)
+{
+    char map[64] = "";
+    return !file_read("/proc/self/uid_map", map, sizeof map) || strstr(map, "4294967295") == NULL ||
+           error_set(error, ERROR_HOST,
+                     "bottles of docker are started in a sealed site only: bottle-gate run --backend=docker");
+}
+
+static struct bottle *start(const struct bottle_options *options, struct error *error)
+{
+    struct bottle *bottle = is_in_a_site(error) ? calloc(1, sizeof *bottle) : NULL;
+    if (bottle == NULL) {
+        error_set(error, ERROR_SYSTEM, "out of memory for a bottle");
+        return NULL;
+    }
+    bottle->without = options->without;
+    bottle->door = options->door;
+    bottle->networked = container_fenced(options->without, CONTAINER_NETWORK);
+    snprintf(bottle->policy, sizeof bottle->policy, "%s", options->policy != NULL ? options->policy : "hardened");
+    if (!engine_enter(options->step_path, &bottle->place, error)) {
+        free(bottle);
+        return NULL;
+    }
+    if (container_make(bottle, error))
+        return bottle;
+    destroy(bottle, NULL);
+    return NULL;
+}
+
+static bool door_address(const struct bottle *bottle, char host[64], uint16_t *port, struct error *error)
+{
+    if (!bottle->door.wanted)
+        return error_set(error, ERROR_USAGE, "this bottle was started without a door");
+    if (!bottle->networked) {
+        snprintf(host, 64, "%s", bottle->door.host);
+        *port = bottle->door.port;
+        return true;
+    }
+    snprintf(host, 64, "172.31.%u.2", CONTAINER_SUBNET + bottle->place);
+    *port = CONTAINER_DOOR_PORT;
+    return true;
+}
+
+/* The engine runs in the caller's user namespace, and its containers have no other. */
+static bool host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error)
+{
+    (void)bottle, (void)error;
+    *uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
+    return true;
+}
+
+static const char *remedy(uint16_t vector)
+{
+    static const uint16_t to_host[] = { 17, 18, 22, 38, 152, 153, 0 };
+    for (size_t i = 0; to_host[i] != 0; i++)
+        if (to_host[i] == vector)
+            return "drop what comes from the network's bridge in the host's input hook (nft: iifname BRIDGE drop): an "
+                   "internal network isn't enough; bottle-gate does so with --policy=hardened";
+    return NULL;
+}
+
+/* The runtime hands a command three streams, open bottle or not. */
+static bool structural(uint16_t vector, const char *address)
+{
+    (void)address;
+    return vector == 116;
+}
+
+/* An open bottle is in the host's network, and has its /run. */
+static const uint16_t open_must_leak[] = { 1, 17, 20, 22, 26, 44, 48, 49, 55, 61, 62, 112, 114, 0 };
+
+static const char *const policies[] = { "hardened", "internal", NULL };
+
+/* `internal` is what leaves the host's firewall as it is. */
+static uint32_t policy_fences(const char *policy)
+{
+    uint32_t all = (1u << CONTAINER_FENCES) - 1;
+    return policy != NULL && strcmp(policy, "internal") == 0 ? all & ~(1u << CONTAINER_INPUT) : all;
+}
+
+const struct backend docker_backend = {
+    .name = "docker",
+    .fences = fences,
+    .fence_count = CONTAINER_FENCES,
+    .partly = partly,
+    .open_must_leak = open_must_leak,
+    .peer4 = "172.31.78.3", /* the second bottle of an engine, on a network of its own */
+    .peer6 = "fd31:78::3",  /* containers have no IPv6 */
+    .policies = policies,
+    .policy_fences = policy_fences,
+    .bottle_mebibytes = 256,       /* the engine with it */
+    .command_milliseconds = 20000, /* a second, and what emulation makes of it */
+    .drain_milliseconds = 1000,    /* as native: a SYN that nobody answered is sent again after one second */
+    .preflight = container_preflight,
+    .checks = container_checks,
+    .check_count = CONTAINER_CHECKS,
+    .remedy = remedy,
+    .start = start,
+    .door_address = door_address,
+    .put = container_put,
+    .exec = container_exec,
+    .host_uid = host_uid,
+    .fingerprint = container_fingerprint,
+    .structural = structural,
+    .destroy = destroy,
+};

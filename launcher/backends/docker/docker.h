@@ -1,0 +1,120 @@
+/*
+ * The docker backend's own parts: a bottle is a container of a Docker Engine that runs in the site and nowhere else. Only the files in
+ * this folder include this.
+ */
+#ifndef LAUNCHER_BACKENDS_DOCKER_DOCKER_H
+#define LAUNCHER_BACKENDS_DOCKER_DOCKER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../backend.h"
+#include "../../docker/client.h"
+
+/* Index of each fence in the backend's table. */
+enum container_fence {
+    CONTAINER_NETWORK,
+    CONTAINER_INPUT,
+    CONTAINER_FILES,
+    CONTAINER_CAPABILITIES,
+    CONTAINER_NO_NEW_PRIVILEGES,
+    CONTAINER_SECCOMP,
+    CONTAINER_READ_ONLY,
+    CONTAINER_LIMITS,
+    CONTAINER_FENCES
+};
+
+static inline bool container_fenced(uint32_t without, enum container_fence fence)
+{
+    return (without >> fence & 1) == 0;
+}
+
+/* Bottles at once, each with a network of its own: 172.31.77.0/24 and so on. */
+#define CONTAINER_BOTTLES    4
+#define CONTAINER_SUBNET     77
+#define CONTAINER_DOOR_PORT  8080
+#define CONTAINER_STEP       "/bottle-step"
+#define CONTAINER_TABLES_MAX 2048
+#define CONTAINER_LINKS_MAX  2048
+#define CONTAINER_COMMANDS   64 /* at once */
+
+/* The one engine of this process: made for the first bottle, ended with the last one. */
+struct engine {
+    pid_t pid;        /* PID 1 of the engine's namespaces, our child; 0: there is no engine */
+    unsigned bottles; /* bits of the places that are taken */
+    char directory[64];
+    char image[DOCKER_ID_BYTES];
+    char tables[CONTAINER_TABLES_MAX]; /* of nftables, before it */
+    char links[CONTAINER_LINKS_MAX];   /* and interfaces */
+    char forwarding[8];
+    struct docker_client client;
+};
+extern struct engine container_engine;
+
+/* engine.c: takes the first free place of the engine, which is started if there is none (the program `step` is what its image
+ * holds); gives a place back, and ends the engine after the last one: its processes, mounts and directory are gone then, and its
+ * rules and interfaces. */
+bool engine_enter(const char *step, unsigned *place, struct error *error);
+bool engine_leave(unsigned place, struct error *error);
+
+/* A path of the engine's own mounts, as this process can open it. */
+void engine_path(const char *path, char here[PATH_MAX]);
+
+/* What the program said last, for an error. */
+void engine_last_words(char text[160]);
+
+/* rules.c: the host's firewall and interfaces, in this process's network namespace. Needs CAP_NET_ADMIN. */
+bool rules_list_tables(char text[CONTAINER_TABLES_MAX], struct error *error);
+bool rules_run(const char *what, const char *rules, struct error *error);
+bool rules_drop_input(unsigned place, struct error *error);  /* what comes from the bottle's bridge */
+bool rules_allow_input(unsigned place, struct error *error); /* that again; no error if it wasn't dropped */
+bool rules_available(struct error *error);
+bool rules_list_links(char text[CONTAINER_LINKS_MAX], struct error *error);
+bool rules_end_links(const char *before, struct error *error); /* all that are not in that list */
+
+struct bottle {
+    uint32_t without;
+    bool input_dropped;
+    unsigned place;
+    struct door door;
+    char policy[16];
+    bool networked; /* it has a network of its own */
+    char container[DOCKER_ID_BYTES], sidecar[DOCKER_ID_BYTES], network[DOCKER_ID_BYTES]; /* "": not made */
+    pid_t relay;
+    pid_t process; /* of PID 1 inside, in the engine's PID namespace */
+    char warnings[160];
+    struct {
+        pid_t pid; /* the process that carries a command's streams, our child */
+        int handle;
+    } commands[CONTAINER_COMMANDS];
+    size_t command_count;
+};
+
+/* container.c: the network, the bottle's container and the sidecar of its door, all started; what the engine and the kernel say of
+ * them is compared with what was asked for. */
+bool container_make(struct bottle *bottle, struct error *error);
+bool container_end(struct bottle *bottle, struct error *error);
+
+/* sidecar.c: the door's listener in the sidecar's network, and its relay. */
+bool sidecar_open_door(struct bottle *bottle, const char *netns, struct error *error);
+
+/* command.c */
+bool container_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
+void container_end_commands(struct bottle *bottle);
+bool container_exec(struct bottle *bottle, char *const argv[], enum principal principal,
+                    const struct exec_streams *streams, pid_t *pid, struct error *error);
+
+/* fingerprint.c */
+bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
+
+/* host_checks.c */
+enum { CONTAINER_CHECKS = 4 };
+extern const struct host_check container_checks[CONTAINER_CHECKS];
+bool container_preflight(const char *policy, struct error *error);
+
+/* The program in the engine's own PATH, or false. */
+bool container_find_program(const char *name, char path[PATH_MAX]);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * See docker.h: a Docker Engine of our own, in the site's host namespace, where a host's engine would be.
+ *
+ * It runs in the user namespace of the site, as root of 65536 ids that nobody else has: that is what the engine calls
+ * rootless, and what it then can't do is set limits by control groups. Its processes are in a PID namespace of their own, so killing one
+ * process ends them all, and in a mount namespace of their own, so what it mounts ends with them. There, its data is on a tmpfs, /run is
+ * empty (it writes to fixed places there), and so is /etc/docker (it writes a key there, and the host's settings are none of
+ * its own). The site's /run is kept aside for the open bottle.
+ *
+ *   /tmp/bottle-docker-XXXXXX/socket   the API
+ *                            /log      what the engine says
+ *                            /engine/  a tmpfs in its own mounts: data, exec, config.json, site-run
+ *
+ * Two bottles share one engine: two engines would write the same rules into the one network namespace.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../docker/tar.h"
+#include "../../namespaces.h"
+#include "../../support/channel.h"
+#include "../../support/cleanup.h"
+#include "../../support/process.h"
+#include "docker.h"
+
+#define START_MICROSECONDS 60000000ull /* bounds on hangs */
+#define END_MICROSECONDS   30000000ull
+#define END_NOTICED        2000 /* milliseconds */
+#define FORWARDING         "/proc/sys/net/ipv4/ip_forward"
+#define ENGINE_PATH        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
+
+struct engine container_engine;
+
+bool container_find_program(const char *name, char path[PATH_MAX])
+{
+    char places[] = ENGINE_PATH, *rest = places;
+    for (char *place; (place = strsep(&rest, ":")) != NULL;)
+        if (snprintf(path, PATH_MAX, "%s/%s", place, name) < PATH_MAX && access(path, X_OK) == 0)
+            return true;
+    return false;
+}
+
+void engine_path(const char *path, char here[PATH_MAX])
+{
+    snprintf(here, PATH_MAX, "/proc/%d/root%s", (int)container_engine.pid, path);
+}
+
+void engine_last_words(char text[160])
+{
+    char path[128], log[8192] = "";
+    snprintf(path, sizeof path, "%.63s/log", container_engine.directory);
+    cleanup_close int file = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = file >= 0 ? lseek(file, 0, SEEK_END) : 0;
+    ssize_t got = file >= 0 ? pread(file, log, sizeof log - 1, size > 8191 ? size - 8191 : 0) : 0;
+    while (got > 0 && log[got - 1] == '\n')
+        got--;
+    log[got > 0 ? got : 0] = '\0';
+    const char *last = strrchr(log, '\n');
+    snprintf(text, 160, "%.159s", last != NULL ? last + 1 : log);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+static bool mount_over(const char *path, const char *options, struct error *error)
+{
+    return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0 ||
+           error_system(error, "can't mount an empty %s for Docker", path);
+}
+
+static bool make_mounts(char engine[80], struct error *error)
+{
+    char aside[128], config[128];
+    snprintf(engine, 80, "%.63s/engine", container_engine.directory);
+    snprintf(aside, sizeof aside, "%s/site-run", engine);
+    snprintf(config, sizeof config, "%s/config.json", engine);
+    if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+        return error_system(error, "can't make Docker's own mounts");
+    if (!mount_over(engine, "mode=0700,size=512m", error))
+        return false;
+    cleanup_close int settings = open(config, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (settings < 0 || !write_all(settings, "{}", 2) || mkdir(aside, 0700) != 0 ||
+        mount("/run", aside, NULL, MS_BIND | MS_REC, NULL) != 0)
+        return error_system(error, "can't fill Docker's directory");
+    return mount_over("/run", "mode=0755,size=16m", error) && mount_over("/etc/docker", "mode=0700,size=1m", error);
+}
+
+static _Noreturn void be_daemon(const char *program, const char *engine, int log, int listener)
+{
+    char data[128], state[128], pid[128], config[128], own_pid[32];
+    snprintf(data, sizeof data, "--data-root=%s/data", engine);
+    snprintf(state, sizeof state, "--exec-root=%s/exec", engine);
+    snprintf(pid, sizeof pid, "--pidfile=%s/pid", engine);
+    snprintf(config, sizeof config, "--config-file=%s/config.json", engine);
+    snprintf(own_pid, sizeof own_pid, "LISTEN_PID=%d", (int)getpid());
+    char *const arguments[] = { (char[]){ "dockerd" },
+                                data,
+                                state,
+                                pid,
+                                config,
+                                (char[]){ "--host=fd://" },
+                                (char[]){ "--rootless" },
+                                (char[]){ "--bridge=none" },
+                                (char[]){ "--userland-proxy=false" },
+                                (char[]){ "--log-level=warn" },
+                                NULL };
+    char *const environment[] = { (char[]){ "PATH=" ENGINE_PATH },
+                                  (char[]){ "HOME=/" },
+                                  (char[]){ "LANG=C" },
+                                  (char[]){ "LISTEN_FDS=1" },
+                                  own_pid,
+                                  NULL };
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), held = fcntl(listener, F_DUPFD_CLOEXEC, 4);
+    if (held < 0 || dup2(held, 3) < 0 || null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        _exit(125);
+    descriptors_close_from(4);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    setsid();
+    execve(program, arguments, environment);
+    dprintf(2, "can't start %s: %s\n", program, strerror(errno));
+    _exit(125);
+}
+
+/* PID 1 of the engine's namespaces: reaps, and ends when the engine has ended, which ends everything. */
+static _Noreturn void be_keeper(const char *program, int log, int listener, int channel)
+{
+    struct error error = { 0 };
+    char engine[80];
+    process_die_with_parent(channel);
+    setsid();
+    if (!make_mounts(engine, &error))
+        channel_fail(channel, &error);
+    pid_t daemon = fork();
+    if (daemon == 0)
+        be_daemon(program, engine, log, listener);
+    struct channel_message started = { .kind = CHANNEL_ERROR + 1, .pid = daemon };
+    if (daemon < 0 || !channel_send(channel, &started, -1))
+        _exit(1);
+    int lifeline = fcntl(channel, F_DUPFD_CLOEXEC, 3);
+    dup2(lifeline, 0);
+    descriptors_close_from(1);
+    for (pid_t ended; (ended = wait(NULL)) != daemon;)
+        if (ended < 0 && errno == ECHILD)
+            break;
+    _exit(0);
+}
+
+/* The engine is given its socket as systemd would: who asks before it is ready waits, and who asks one that has ended is told. */
+static int listen_on(const char *path, struct error *error)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    snprintf(address.sun_path, sizeof address.sun_path, "%.107s", path);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 64) != 0)
+        error_system(error, "can't listen on %s for Docker", path);
+    return listener;
+}
+
+static bool start_keeper(const char *program, const char *socket, struct error *error)
+{
+    struct engine *engine = &container_engine;
+    char path[128];
+    int ends[2];
+    snprintf(path, sizeof path, "%.63s/log", engine->directory);
+    cleanup_close int log = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    cleanup_close int listener = listen_on(socket, error);
+    if (log < 0 || listener < 0 || !channel_open(ends, error))
+        return error_system(error, "can't make %s", path);
+    pid_t pid = namespaces_fork(CLONE_NEWPID | CLONE_NEWNS, error);
+    if (pid == 0) {
+        close(ends[0]);
+        be_keeper(program, log, listener, ends[1]);
+    }
+    close(ends[1]);
+    cleanup_close int channel = ends[0];
+    if (pid < 0)
+        return false;
+    engine->pid = pid;
+    struct channel_message message;
+    enum channel_result result =
+        channel_receive(channel, &message, NULL, clock_microseconds() + START_MICROSECONDS, error);
+    return result == CHANNEL_MESSAGE || error_set(error, ERROR_SYSTEM, "Docker's namespaces could not be made");
+}
+
+/* Its end is seen a moment after that of its connections. */
+static bool has_ended(void)
+{
+    cleanup_close int handle = (int)syscall(SYS_pidfd_open, container_engine.pid, 0);
+    struct pollfd ended = { .fd = handle, .events = POLLIN };
+    return handle >= 0 && poll(&ended, 1, END_NOTICED) == 1;
+}
+
+static bool say_ended(struct error *error)
+{
+    char words[160];
+    engine_last_words(words);
+    return error_set(error, ERROR_HOST, "the Docker Engine of the site ended as it was started: %s", words);
+}
+
+static bool import_image(const char *step, struct error *error)
+{
+    cleanup_free char *archive = NULL;
+    size_t size = 0;
+    cleanup_close int program = step != NULL ? open(step, O_RDONLY | O_CLOEXEC) : -1;
+    if (program < 0)
+        return error_set(error, ERROR_HOST, "can't open bottle-step, which is the bottle's image");
+    return tar_of_program(program, &CONTAINER_STEP[1], &archive, &size, error) &&
+           docker_import(&container_engine.client, archive, size, container_engine.image, error);
+}
+
+static bool start_engine(const char *step, struct error *error)
+{
+    struct engine *engine = &container_engine;
+    char program[PATH_MAX], directory[] = "/tmp/bottle-docker-XXXXXX", path[128];
+    *engine = (struct engine){ 0 };
+    if (!container_find_program("dockerd", program))
+        return error_set(error, ERROR_HOST, "there is no dockerd: sudo apt install docker.io");
+    if (!file_read(FORWARDING, engine->forwarding, sizeof engine->forwarding) ||
+        !rules_list_tables(engine->tables, error) || !rules_list_links(engine->links, error))
+        return error_system(error, "can't read " FORWARDING);
+    if (mkdtemp(directory) == NULL)
+        return error_system(error, "can't make a directory for Docker in /tmp");
+    snprintf(engine->directory, sizeof engine->directory, "%s", directory);
+    snprintf(path, sizeof path, "%s/engine", directory);
+    if (mkdir(path, 0700) != 0)
+        return error_system(error, "can't make %s", path);
+    snprintf(path, sizeof path, "%s/socket", directory);
+    if (!start_keeper(program, path, error))
+        return false;
+    struct error said = { 0 };
+    if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
+        return import_image(step, error);
+    return has_ended() ? say_ended(error) : error_set(error, said.code, "%s", said.text);
+}
+
+/* The tables that the engine made, by the way of iptables, are those that weren't there before. */
+static bool remove_tables(struct error *error)
+{
+    char now[CONTAINER_TABLES_MAX], rules[4 * CONTAINER_TABLES_MAX] = "", *rest = now;
+    size_t used = 0;
+    if (!rules_list_tables(now, error))
+        return false;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && used < sizeof rules;)
+        if (*line != '\0' && strstr(container_engine.tables, line) == NULL)
+            used += (size_t)snprintf(rules + used, sizeof rules - used, "delete %.64s\n", line);
+    return used == 0 || rules_run("Docker's own", rules, error);
+}
+
+static bool remove_directory(struct error *error)
+{
+    char path[128];
+    static const char *const names[] = { "socket", "log" };
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%.63s/%s", container_engine.directory, names[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%.63s/engine", container_engine.directory);
+    rmdir(path);
+    return rmdir(container_engine.directory) == 0 ||
+           error_system(error, "can't remove Docker's directory %s", container_engine.directory);
+}
+
+static bool end_engine(struct error *error)
+{
+    struct engine *engine = &container_engine;
+    bool gone = true;
+    if (engine->pid > 0) {
+        kill(engine->pid, SIGKILL);
+        gone = process_wait(engine->pid, clock_microseconds() + END_MICROSECONDS, NULL) ||
+               error_set(error, ERROR_BROKEN, "processes of the site's Docker Engine outlive it");
+    }
+    /* An engine that was killed leaves bridges, and the kernel takes its time with cables into namespaces that are gone. */
+    if (engine->directory[0] != '\0') {
+        gone = rules_end_links(engine->links, error) && gone;
+        gone = remove_tables(error) && gone;
+        gone = file_write(FORWARDING, engine->forwarding, error) && gone;
+        gone = remove_directory(error) && gone;
+    }
+    *engine = (struct engine){ 0 };
+    return gone;
+}
+
+bool engine_enter(const char *step, unsigned *place, struct error *error)
+{
+    struct engine *engine = &container_engine;
+    if (engine->pid == 0 && !start_engine(step, error)) {
+        end_engine(NULL);
+        return false;
+    }
+    for (*place = 0; *place < CONTAINER_BOTTLES; ++*place)
+        if ((engine->bottles >> *place & 1) == 0) {
+            engine->bottles |= 1u << *place;
+            return true;
+        }
+    return error_set(error, ERROR_USAGE, "Docker runs at most %d bottles at once here", CONTAINER_BOTTLES);
+}
+
+bool engine_leave(unsigned place, struct error *error)
+{
+    container_engine.bottles &= ~(1u << place);
+    return container_engine.bottles != 0 || end_engine(error);
+}

@@ -1,0 +1,123 @@
+"""Containers of a real Docker Engine in the sealed site: the hardened bottle passes, an internal network alone leaks what is said of it, and
+nothing is left, whatever becomes of the engine. Root only: the engine needs ids of its own."""
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+
+import pytest
+
+from test_gate import CORE
+
+STOPPED_BY_INPUT = {"BG-017", "BG-018", "BG-022", "BG-038", "BG-152", "BG-153"}
+# Some that an internal network does stop, beside those.
+SOME = STOPPED_BY_INPUT | {"BG-001", "BG-023", "BG-026", "BG-028", "BG-048", "BG-054", "BG-061", "BG-112", "BG-116"}
+
+
+@pytest.fixture
+def root(account):
+    if not account.is_root:
+        pytest.skip("the engine needs root; what others are told is tested")
+    ready = account.run("bottle-gate", "preflight", "--backend=docker", "--json")
+    if ready.returncode != 0 and os.environ.get("MUST_WORK") != "1":
+        pytest.skip(ready.stdout)
+    assert ready.returncode == 0, ready.stdout
+    return account
+
+
+def run(account, *arguments, status):
+    result = account.run("bottle-gate", "run", "--backend=docker", "--format=json", *arguments)
+    assert result.returncode == status and result.stderr == "", result.stdout[-2000:] + result.stderr
+    return json.loads(result.stdout)
+
+
+def with_verdict(report, verdict):
+    return {(attempt["id"], attempt["target"].split(":")[0]) for attempt in report["attempts"] if attempt["verdict"] == verdict}
+
+
+def test_an_ordinary_user_is_told_what_is_missing(account):
+    if account.is_root:
+        pytest.skip("root has it")
+    result = account.run("bottle-gate", "run", "--backend=docker")
+    assert result.returncode == 4 and result.stdout == ""
+    assert result.stderr.count("\n") == 1 and "run it as root" in result.stderr
+
+
+def test_the_hardened_bottle_passes_and_only_descriptors_are_its_make(root):
+    report = run(root, status=0)
+    assert report["verdict"] == "PASS"
+    assert report["backend"]["name"] == "docker" and report["backend"]["engine"] == "Docker Engine"
+    assert report["backend"]["policy"] == "hardened"
+    said = report["backend"]["details"]["fingerprint"]
+    assert "runtime runc; " in said and "; control groups none; hardened; image " in said, said
+    assert {attempt["id"] for attempt in report["attempts"]} in (CORE, CORE - {"BG-106"})
+    assert {attempt["id"] for attempt in report["attempts"] if attempt["how"] == "structure"} == {"BG-116"}
+    assert {attempt["verdict"] for attempt in report["attempts"]} == {"BLOCKED"}
+
+
+def test_an_internal_network_reaches_the_host_by_all_its_addresses_and_nothing_else(root):
+    report = run(root, "--policy=internal", "--vector=" + ",".join(sorted(SOME)), status=1)
+    host = "10.77.0.1"
+    assert with_verdict(report, "ESCAPED") == {
+        ("BG-017", "gateway(IPv4)"), ("BG-018", "gateway(IPv4)"), ("BG-022", host), ("BG-038", "255.255.255.255"),
+        ("BG-038", "10.77.0.255"), ("BG-152", "gateway(IPv4)"), ("BG-152", host), ("BG-153", host)}
+    assert {attempt["id"] for attempt in report["attempts"] if attempt["verdict"] == "BLOCKED"} == SOME - {"BG-038", "BG-152", "BG-153"}
+    for attempt in report["attempts"]:
+        if attempt["verdict"] == "ESCAPED":
+            assert {hit["witness"] for hit in attempt["hits"]} == {"host"}, attempt
+            assert "iifname BRIDGE drop" in attempt["remedy"]
+    hardened = run(root, "--vector=" + ",".join(sorted(SOME)), status=0)
+    assert {attempt["id"] for attempt in hardened["attempts"]} == SOME
+
+
+def test_each_fence_that_a_vector_tries_is_proved(root):
+    report = run(root, "--self-proof=each", "--vector=BG-022,BG-112,BG-152,BG-153", status=0)
+    mutants = {mutant["fence"]: mutant for mutant in report["self_proof"]["mutants"]}
+    assert set(mutants) == {"network", "input", "files"} and all(mutant["proved"] for mutant in mutants.values())
+
+
+def descendants(pid):
+    children = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = path.read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        children.setdefault(int(rest.split()[1]), []).append((int(path.parent.name), name))
+    found, left = [], [pid]
+    while left:
+        for child in children.get(left.pop(), []):
+            found.append(child)
+            left.append(child[0])
+    return found
+
+
+@pytest.mark.parametrize("victim, number", [("dockerd", signal.SIGKILL), ("containerd", signal.SIGKILL), ("bottle-gate", signal.SIGKILL)])
+def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
+    master, slave = os.openpty()
+    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=slave) as gate:
+        os.close(slave)
+        said = b""
+        while b"fenced: attempts as user" not in said:
+            got = os.read(master, 4096)
+            assert got, said
+            said += got
+        family = descendants(gate.pid)
+        assert any(name == "dockerd" for _, name in family)
+        handles = [os.pidfd_open(pid) for pid, _ in family if pathlib.Path(f"/proc/{pid}").exists()]
+        victims = [gate.pid] if victim == "bottle-gate" else [pid for pid, name in family if name == victim]
+        for pid in victims:
+            os.kill(pid, number)
+        out = gate.stdout.read().decode()
+        status = gate.wait()
+    os.close(master)
+    assert status == (-number if victim == "bottle-gate" else 3), out
+    assert victim == "bottle-gate" or "fenced run: " in out
+    for handle in handles:  # each of them has ended, or ends now
+        assert select.select([handle], [], [], 60)[0], "a process of the engine lives on"
+        os.close(handle)
+    assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
