@@ -153,6 +153,16 @@ def test_a_lab_without_a_result_is_made_again_once_and_the_table_says_so(matrix,
     assert "| PASS (made again; the first time: the lab froze: no sign of life for 150 s) |" in lab.document.read_text()
 
 
+@pytest.mark.parametrize("verdict, status", [("INCONCLUSIVE", 2), ("BROKEN", 3)])
+def test_a_run_that_says_nothing_of_the_fences_is_made_again_once_and_no_other(matrix, monkeypatch, tmp_path, verdict, status):
+    lab = Lab(matrix, monkeypatch, tmp_path, (report(verdict, status, reason="it died"), status), (report("FAIL", 1, attempts=LEAKS), 1))
+    assert lab("--engine=1.32.2", "--policy=cidr") == 0
+    assert f"| FAIL (made again; the first time: {verdict}: it died) |" in lab.document.read_text()
+    lab = Lab(matrix, monkeypatch, tmp_path, *[(report(verdict, status, reason="it died"), status)] * 2)
+    lab("--engine=1.32.2", "--policy=hardened")
+    assert lab.script == [] and f"| {verdict}: it died (made again; the first time: {verdict}: it died) |" in lab.document.read_text()
+
+
 def test_a_lab_that_gives_no_result_twice_is_told_and_is_no_success(matrix, monkeypatch, tmp_path):
     lab = Lab(matrix, monkeypatch, tmp_path, FROZEN, FROZEN)
     assert lab("--engine=1.32.2", "--policy=hardened") == 1

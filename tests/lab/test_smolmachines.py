@@ -28,9 +28,9 @@ exec $(command -v smolvm) "\$@"
 END
 chmod 755 "$HOME/liar"
 
-gate hardened $limits
+proven hardened $limits
 gate liar --smolvm="$HOME/liar" --vector=BG-049
-gate cidr --policy=cidr $limits
+proven cidr --policy=cidr $limits
 mkdir "$HOME/.smolvm" /tmp/bottle-machine-left
 sleep 1000 >/dev/null 2>&1 &
 until grep -q sleep /proc/$!/cmdline; do :; done
