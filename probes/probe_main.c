@@ -69,7 +69,7 @@ static void say_hello(struct recorder *recorder)
 
 #define DOOR_MOST 10000u /* milliseconds */
 
-/* One round trip, bounded by a third of the deadline, so that a dead door doesn't double a run. */
+/* One round trip, bounded by a third of the deadline, so that a dead door doesn't double a run. A plan with much time is one of a slow bottle. */
 static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder *recorder)
 {
     if (!plan.has_door)
@@ -78,8 +78,9 @@ static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder 
     memcpy(act.address, plan.door_host, sizeof plan.door_host);
     memcpy(act.nonce, challenge, sizeof act.nonce);
     struct attempt attempt = { .planned = &act, .functions = &door_functions, .repeats = 1 };
-    uint32_t third = (plan.deadline_milliseconds + 2) / 3;
-    attempts_run(&attempt, 1, third < DOOR_MOST ? third : DOOR_MOST, recorder);
+    uint32_t third = (plan.deadline_milliseconds + 2) / 3, fifth = plan.deadline_milliseconds / 5;
+    uint32_t most = fifth > DOOR_MOST ? fifth : DOOR_MOST;
+    attempts_run(&attempt, 1, third < most ? third : most, recorder);
 }
 
 static void try_all(struct recorder *recorder)
