@@ -101,7 +101,7 @@ static bool make_mounts(char engine[80], struct error *error)
 
 static _Noreturn void be_daemon(const char *program, const char *engine, int log, int listener)
 {
-    char data[128], state[128], pid[128], config[128], own_pid[32];
+    char data[128], state[128], pid[128], config[128], own_pid[32], temporary[128];
     snprintf(data, sizeof data, "--data-root=%s/data", engine);
     snprintf(state, sizeof state, "--exec-root=%s/exec", engine);
     snprintf(pid, sizeof pid, "--pidfile=%s/pid", engine);
@@ -118,11 +118,13 @@ static _Noreturn void be_daemon(const char *program, const char *engine, int log
                                 (char[]){ "--userland-proxy=false" },
                                 (char[]){ "--log-level=warn" },
                                 NULL };
+    snprintf(temporary, sizeof temporary, "TMPDIR=%s", engine); /* what a runtime that is killed leaves goes with it */
     char *const environment[] = { (char[]){ "PATH=" ENGINE_PATH },
                                   (char[]){ "HOME=/" },
                                   (char[]){ "LANG=C" },
                                   (char[]){ "LISTEN_FDS=1" },
                                   own_pid,
+                                  temporary,
                                   NULL };
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), held = fcntl(listener, F_DUPFD_CLOEXEC, 4);
     if (held < 0 || dup2(held, 3) < 0 || null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
