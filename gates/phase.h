@@ -31,6 +31,7 @@ struct phase_options {
     uint32_t without;            /* fences left out of the fenced bottle (a mutant); the open one leaves out all */
     bool principals[PRINCIPALS]; /* who tries */
     uint32_t deadline_milliseconds;
+    unsigned at_once; /* phases that may be made side by side; 0: as many as there is room for */
     bool ipv6, vsock;
     bool sweep_whole;          /* as many ports as the plan says; else a few */
     char label[32];            /* what its progress lines begin with */

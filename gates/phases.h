@@ -24,7 +24,7 @@ bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(con
 void phases_interrupt(void);
 
 /* How many of `count` jobs, from the first on, this host has room for at the same time: 1 to PHASES_AT_ONCE. Bottles with a kernel of
- * their own take memory (struct backend, bottle_mebibytes) and a processor each. */
+ * their own take memory (struct backend, bottle_mebibytes) and a processor each; and the options may ask for fewer (at_once). */
 size_t phases_room(const struct phase_job *jobs, size_t count);
 
 /* SIGKILLs the process of job `index` of those that are under way: for the selftest. */

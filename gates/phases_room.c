@@ -25,16 +25,18 @@ static int processors(void)
 size_t phases_room(const struct phase_job *jobs, size_t count)
 {
     size_t most = count < PHASES_AT_ONCE ? count : PHASES_AT_ONCE, now = 0;
-    unsigned bottle = jobs->options.backend->bottle_mebibytes;
+    unsigned bottle = jobs->options.backend->bottle_mebibytes, wanted = jobs->options.at_once;
+    if (wanted != 0 && wanted < most)
+        most = wanted;
     if (bottle == 0)
         return most;
     if (processors() == 1)
         return 1;
     for (unsigned long left = available_mebibytes(); now < most; now++) {
-        unsigned long wanted = jobs[now].options.kind == PHASE_BARE ? 0 : BOTTLES * bottle;
-        if (wanted > left)
+        unsigned long takes = jobs[now].options.kind == PHASE_BARE ? 0 : BOTTLES * bottle;
+        if (takes > left)
             break;
-        left -= wanted;
+        left -= takes;
     }
     return now > 0 ? now : 1;
 }

@@ -157,6 +157,7 @@ static bool execute(struct run *run, struct error *error)
                                     .backend = run->options.backend,
                                     .policy = run->options.policy,
                                     .deadline_milliseconds = run->options.deadline_milliseconds,
+                                    .at_once = run->options.jobs,
                                     .ipv6 = ipv6,
                                     .vsock = vsock && plan_has(&run->plan, 106),
                                     .fault = run->options.fault,

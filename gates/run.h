@@ -42,6 +42,7 @@ struct run_options {
     struct vector_list accepted; /* may stay INCONCLUSIVE where nobody can tell whether they would be noticed */
     struct vector_list required; /* may not stand under what is not proved here */
     enum sweep_extent sweep;
+    unsigned jobs;             /* runs (bare, open, fenced) side by side; 0: as many as there is room for */
     int mutant;                /* index of a fence to leave out with those that mask it, or -1 */
     const struct fault *fault; /* one that the selftest makes, or NULL */
     void (*progress)(const char *line, void *context); /* or NULL; called at each step */

@@ -121,6 +121,14 @@ static bool take_required(void *settings, const char *argument, struct error *er
     return command_split(argument, "require", take_one_required, settings, error);
 }
 
+static bool take_jobs(void *settings, const char *argument, struct error *error)
+{
+    if (argument[0] < '1' || argument[0] > '0' + PHASES || argument[1] != '\0')
+        return error_set(error, ERROR_USAGE, "--jobs is a number from 1 to %d, not \"%.40s\"", PHASES, argument);
+    ((struct run_settings *)settings)->options.jobs = (unsigned)(argument[0] - '0');
+    return true;
+}
+
 static bool take_sweep(void *settings, const char *argument, struct error *error)
 {
     struct run_options *options = &((struct run_settings *)settings)->options;
@@ -249,6 +257,10 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       .argument = "TIME",
       .help = "for all attempts of one principal, like 2s or 500ms (default: 2s)",
       .take = take_timeout },
+    { .name = "jobs",
+      .argument = "N",
+      .help = "the three runs side by side, at most N of them (default: as many as there is room for)",
+      .take = take_jobs },
     { .name = "sweep",
       .argument = "all|sample|off",
       .help = "ports of host loopback that BG-001 tries: all 65,535 (default), or 1,000",

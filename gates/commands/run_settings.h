@@ -17,7 +17,7 @@ struct run_settings {
     bool keep, verbose, quiet;
 };
 
-#define RUN_OPTIONS (BACKEND_OPTIONS + 14)
+#define RUN_OPTIONS (BACKEND_OPTIONS + 15)
 extern const struct command_option run_option_table[RUN_OPTIONS];
 
 /* The defaults, BOT_BOTTLE_BACKEND included. */

@@ -12,6 +12,7 @@ VECTORS = "BG-018,BG-020,BG-022,BG-044,BG-046,BG-048,BG-049,BG-061,BG-062"
 METADATA = "169.254."
 
 SCRIPT = f"""
+jobs=1
 limits="--sweep=off --vector={VECTORS}"
 for fence in cidrs dns-filter floor; do gate "$fence" --mutant=$fence $limits; done
 gate each --self-proof=each --sweep=off

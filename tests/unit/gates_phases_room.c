@@ -51,6 +51,20 @@ Test(gates_phases_room, small_machines_are_made_side_by_side_on_two)
     cr_assert_eq(room(1, PHASES_AT_ONCE + 1), PHASES_AT_ONCE);
 }
 
+Test(gates_phases_room, who_asks_for_fewer_gets_fewer)
+{
+    struct backend backend = { 0 };
+    struct phase_job jobs[PHASES_AT_ONCE] = { 0 };
+    for (size_t i = 0; i < PHASES_AT_ONCE; i++)
+        jobs[i].options.backend = &backend;
+    for (unsigned wanted = 1; wanted <= PHASES_AT_ONCE + 1; wanted++) {
+        jobs[0].options.at_once = wanted;
+        cr_expect_eq(phases_room(jobs, PHASES_AT_ONCE), wanted < PHASES_AT_ONCE ? wanted : PHASES_AT_ONCE);
+    }
+    jobs[0].options.at_once = 2;
+    cr_expect_eq(phases_room(jobs, 1), 1);
+}
+
 Test(gates_phases_room, the_run_without_a_bottle_takes_no_memory_and_whatever_is_lacking_one_is_made)
 {
     processors(2);
