@@ -196,6 +196,12 @@ static void look_at_sightings(void)
     expect_unknown("a forged stream");
     root(looked_at)->collection.uid = 65534;
     expect_unknown("another uid");
+    backend.own_ids = true;
+    root(looked_at)->collection.uid = 65534;
+    if (looked_at == PHASE_BARE)
+        expect_unknown("another uid with nothing around it, whatever bottles do to ids");
+    else
+        expect_sighting("another uid in a bottle that maps ids as it likes", SIGHTING_MISSED, SIGHTING_MISSED);
     strcpy(root(looked_at)->collection.digest, "d2");
     expect_unknown("another probe");
     act_of(looked_at)->tried = false;
