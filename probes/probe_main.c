@@ -78,8 +78,8 @@ static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder 
     memcpy(act.address, plan.door_host, sizeof plan.door_host);
     memcpy(act.nonce, challenge, sizeof act.nonce);
     struct attempt attempt = { .planned = &act, .functions = &door_functions, .repeats = 1 };
-    uint32_t third = (plan.deadline_milliseconds + 2) / 3, fifth = plan.deadline_milliseconds / 5;
-    uint32_t most = fifth > DOOR_MOST ? fifth : DOOR_MOST;
+    uint32_t third = (plan.deadline_milliseconds + 2) / 3, tenth = plan.deadline_milliseconds / 10;
+    uint32_t most = tenth > DOOR_MOST ? tenth : DOOR_MOST;
     attempts_run(&attempt, 1, third < most ? third : most, recorder);
 }
 
