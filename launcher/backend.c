@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const struct backend *const backends[] = { &native_backend, &smolmachines_backend, &docker_backend, &wrap_backend, NULL };
+static const struct backend *const backends[] = { &native_backend, &smolmachines_backend, &docker_backend,
+                                                  &wrap_backend, NULL };
 
 const char *principal_name(enum principal principal)
 {

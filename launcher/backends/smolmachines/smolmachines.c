@@ -14,8 +14,8 @@
 #include "../../support/cleanup.h"
 #include "machine.h"
 
-static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 45, 46, 56,
-                                         60, 61, 62, 63, 64, 67, 68, 70, 78, 152, 153, 0 };
+static const uint16_t cidr_vectors[] = { 17, 18, 21, 22, 26, 27, 34, 39, 45,  46,  56, 60,
+                                         61, 62, 63, 64, 67, 68, 70, 78, 152, 153, 0 };
 static const uint16_t dns_vectors[] = { 18, 46, 48, 49, 54, 55, 0 };
 static const uint16_t floor_vectors[] = { 44, 46, 0 };
 
