@@ -33,7 +33,7 @@ read -r machine 2>/dev/null <"$HOME/machine" || machine=
 case $mode in open-*) meant=open ;; *) meant=fenced ;; esac
 case $* in
 *"/bottle-probe /tmp/plan-"*) step="probe ${*##*/plan-}" ;;
-*" put /tmp/plan-"*) step=${*##*/plan-} step="put ${step% *}" ;;
+*" put /tmp/plan-"*) step=${*##*/plan-} step="put ${step%% *}" ;;
 *"/bottle-probe --listen "*) step=listen ;;
 *) step=$2 ;;
 esac
