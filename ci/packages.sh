@@ -11,7 +11,7 @@ test_packages="git libcriterion-dev clang clang-tidy clang-format cppcheck nftab
 optional_test_packages="libclang-rt-dev"
 
 # To compare its speed with other tools' (tests/bench).
-bench_packages="nmap bubblewrap"
+bench_packages="nmap bubblewrap docker.io"
 
 # To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them).
 sandbox_packages="bubblewrap socat ripgrep"

@@ -157,16 +157,26 @@ static bool run_at_once(const struct phase_job *jobs, size_t count, void (*progr
         phase_pids[k] = 0;
     }
     close_lifelines();
-    for (size_t k = 0; k < count && started; k++)
-        if (jobs[k].result->state == PHASE_FAILED && jobs[k].result->error.code == ERROR_HOST)
-            return error_set(error, ERROR_HOST, "%s", jobs[k].result->error.text);
     return started;
+}
+
+bool phases_lack(const struct phase_result *result)
+{
+    return result->state == PHASE_FAILED && result->error.code == ERROR_HOST;
+}
+
+static bool any_lacks(const struct phase_job *jobs, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (phases_lack(jobs[k].result))
+            return true;
+    return false;
 }
 
 bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
                 void *context, struct error *error)
 {
-    for (size_t done = 0, now; done < count; done += now) {
+    for (size_t done = 0, now; done < count && !any_lacks(jobs, done); done += now) {
         now = phases_room(&jobs[done], count - done);
         if (!run_at_once(&jobs[done], now, progress, context, error))
             return false;

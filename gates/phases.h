@@ -16,9 +16,12 @@ struct phase_job {
 };
 
 /* Runs `count` jobs to their ends, as many side by side as phases_room says. `progress` (or NULL) is called with a line at each step of each. False if one
- * could not be started, or found that this host lacks something (ERROR_HOST); other failures are in the results. */
+ * could not be started; other failures are in the results. Once one of them lacks something, those that wait for room are not begun. */
 bool phases_run(const struct phase_job *jobs, size_t count, void (*progress)(const char *line, void *context),
                 void *context, struct error *error);
+
+/* True of a phase that could not be made because this host lacks something: its error says what. */
+bool phases_lack(const struct phase_result *result);
 
 /* Ends every phase that is under way; for a signal handler (async-signal-safe). */
 void phases_interrupt(void);

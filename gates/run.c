@@ -126,6 +126,15 @@ void run_judge(struct run *run)
     verdict_on_run(run);
 }
 
+/* What this host lacks for a run is said in place of a verdict, but never in place of an escape that was heard. */
+static bool is_whole(const struct run *run, struct error *error)
+{
+    for (size_t k = 0; k < PHASE_RESULTS && run->verdict != RUN_FAIL; k++)
+        if (phases_lack(&run->phases[k]))
+            return error_set(error, ERROR_HOST, "%s", run->phases[k].error.text);
+    return true;
+}
+
 static bool execute(struct run *run, struct error *error)
 {
     struct utsname host;
@@ -176,7 +185,7 @@ static bool execute(struct run *run, struct error *error)
         return false;
     note_host(run);
     run_judge(run);
-    return true;
+    return is_whole(run, error);
 }
 
 struct run *run_new(const struct run_options *options, struct error *error)

@@ -93,6 +93,15 @@ bool self_proof_run(struct run *run, const struct phase_options *common, struct 
     return phases_run(jobs, count, run->options.progress, run->options.context, error);
 }
 
+/* What the bottle's make or its kernel lacks stays in without any fence, as the judge found by the open run: no fence is asked for it. */
+static bool stays_in_anyway(const struct run *run, uint16_t seq, enum principal principal)
+{
+    struct evidence evidence;
+    evidence_gather(&run->findings, seq, principal, &evidence);
+    enum how how = judge(&evidence).how;
+    return how == HOW_STRUCTURE || how == HOW_UNSUPPORTED;
+}
+
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
  * without it. The others must stay blocked without it, but for those of which the fence stops a part; where masking fences were left out as well, that says
  * nothing. */
@@ -100,7 +109,7 @@ static void expect(const struct run *run, struct fence_pair *pair, bool with, ui
 {
     const struct fence *fence = &run->options.backend->fences[pair->fence];
     const struct run_attempt *attempt = &run->plan.attempts[seq - 1];
-    bool its_own = stops(run, fence, attempt);
+    bool its_own = stops(run, fence, attempt) && !stays_in_anyway(run, seq, principal);
     if (!its_own && (with || self_proof_masks(&run->options, pair->fence) != 0 ||
                      stops_partly(run->options.backend, pair->fence, attempt->vector->id)))
         return;
@@ -133,6 +142,8 @@ static void judge_pair(struct run *run, struct fence_pair *pair)
             for (uint16_t seq = 1; run->options.principals[principal] && seq <= run->plan.count; seq++)
                 expect(run, pair, with == 1, seq, (enum principal)principal);
     }
+    if (pair->reason[0] == '\0' && pair->planned == 0)
+        snprintf(pair->reason, sizeof pair->reason, "none of its vectors gets out of an open bottle either");
     pair->proved = pair->reason[0] == '\0' && pair->escaped > 0;
 }
 

@@ -1,11 +1,17 @@
-/* See backend.h: the table of backends and the look-ups in it. A new backend is one row here and a file (or folder) of its
- * own under backends/. */
+/* See backend.h: the table of backends and the look-ups in it. A new backend is one row in backends.def and a file (or folder) of
+ * its own under backends/. */
 #include "backend.h"
 
 #include <string.h>
 
-static const struct backend *const backends[] = { &native_backend, &smolmachines_backend, &docker_backend,
-                                                  &wrap_backend, NULL };
+/* clang-format off */
+static const struct backend *const backends[] = {
+#define BACKEND(name) &name##_backend,
+#include "backends.def"
+#undef BACKEND
+    NULL
+};
+/* clang-format on */
 
 const char *principal_name(enum principal principal)
 {

@@ -181,7 +181,9 @@ struct backend {
     bool (*destroy)(struct bottle *bottle, struct error *error);
 };
 
-extern const struct backend native_backend, smolmachines_backend, docker_backend, wrap_backend;
+#define BACKEND(name) extern const struct backend name##_backend;
+#include "backends.def"
+#undef BACKEND
 
 /* The backend with this name, or NULL. backend_at(i) walks them all and ends with NULL. */
 const struct backend *backend_find(const char *name);

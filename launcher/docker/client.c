@@ -92,8 +92,12 @@ static bool ask(struct docker_client *client, const char *method, const char *pa
                                             .deadline = clock_microseconds() + docker_patience * 1000ull };
     if (client->deaf)
         return error_set(error, ERROR_BROKEN, "Docker on %.107s no longer answers", client->socket);
-    bool answered = docker_http(&request, answer, error);
+    struct error why = { 0 };
+    bool answered = docker_http(&request, answer, &why);
     client->deaf = !answered && clock_microseconds() >= request.deadline;
+    /* It has answered before: that it is gone is no lack of this host. */
+    if (!answered)
+        error_set(error, why.code == ERROR_HOST ? ERROR_BROKEN : why.code, "%s", why.text);
     return answered && ((answer->status >= 200 && answer->status < 300) || say_refused(method, path, answer, error));
 }
 

@@ -95,6 +95,20 @@ def descendants(pid):
     return found
 
 
+def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
+    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
+        killed = set()
+        while gate.poll() is None:  # each of them, as soon as it is there
+            for pid, name in descendants(gate.pid):
+                if name == "dockerd" and pid not in killed:
+                    killed.add(pid)
+                    os.kill(pid, signal.SIGKILL)
+        out = gate.stdout.read().decode()
+    assert killed and gate.returncode == 3, out
+    assert "run: the Docker Engine of the site was killed as it was started" in out
+    assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
+
+
 @pytest.mark.parametrize("victim, number", [("dockerd", signal.SIGKILL), ("containerd", signal.SIGKILL), ("bottle-gate", signal.SIGKILL)])
 def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
     master, slave = os.openpty()

@@ -15,8 +15,8 @@ SCRIPT = f"""
 jobs=1
 limits="--sweep=off --vector={VECTORS}"
 for fence in cidrs dns-filter floor; do gate "$fence" --mutant=$fence $limits; done
-gate each --self-proof=each --sweep=off
-gate each-cidr --policy=cidr --self-proof=each --sweep=off --vector=BG-022,BG-044
+proven each --self-proof=each --sweep=off
+proven each-cidr --policy=cidr --self-proof=each --sweep=off --vector=BG-022,BG-044
 """
 
 

@@ -11,6 +11,7 @@ The test writes two files beside it: `version`, what --version says, and `behavi
   start hidden-vmm|plain-vmm                         one that shows no environment; one that isn't called as smolvm calls its own
   exec deaf|slow                                     says "is not running": always, twice
   exec breaks-off|always-breaks-off                  loses the connection in the middle of a file that is put: the first two times, always
+  exec busy|always-busy                              says so of a machine into which a file is to be put: the first three times, always
   exec on-host|odd-kernel|odd-boot                   says the host's kernel and boot id, no kernel, no boot id
   status stranger                                    names the process in the file `stranger`
   egress-events none                                 lists nothing, and else two refusals
@@ -184,6 +185,8 @@ def run(words, word):
     if not lives(row["pid"]) or word == "deaf" or word == "slow" and tries < 3:
         fail(1, f"machine '{name}' is not running. Use 'smolvm machine start --name {name}' first.")
     command = words[words.index("--") + 1:]
+    if word in ("busy", "always-busy") and "put" in command and (int(command[-1]) < 3 or word == "always-busy"):
+        fail(1, f"agent operation failed: connect: machine '{name}' is not running. Start it with 'smolvm machine start --name {name}'")
     if command[-1] == "/proc/sys/kernel/random/boot_id" and word != "on-host":
         print({"odd-kernel": KERNEL.replace("6.12", "junk"), "odd-boot": KERNEL.replace("5f", "..")}.get(word, KERNEL), end="")
         return

@@ -137,6 +137,62 @@ Test(self_proof, of_a_vector_that_two_fences_stop_asks_each_for_its_own_part, .f
     cr_expect(run->verdict == RUN_VOID && !run->pairs[0].proved);
 }
 
+/* 100.96.0.1 is reached from no bottle, by its make. */
+static bool is_that_address(uint16_t vector, const char *address)
+{
+    (void)vector;
+    return strcmp(address, "100.96.0.1") == 0;
+}
+
+/* An open run and a run without the fence in which that address is silent. */
+static void make_pair_with_structure(void)
+{
+    static const uint16_t asked[] = { 18 };
+    make_good_run_of(asked, 1);
+    backend.structural = is_that_address;
+    run->options.self_proof = SELF_PROOF_EACH;
+    cr_assert_eq(self_proof_pairs(run), PHASES + 1);
+    make_good_phase(PHASES, false);
+    run->phases[PHASE_OPEN].hit_count = 0;
+    for (uint16_t seq = 1; seq <= run->plan.count; seq++)
+        for (int p = 0; p < PRINCIPALS && strcmp(run->plan.attempts[seq - 1].target->address, "100.96.0.1") != 0; p++) {
+            add_hit(PHASE_OPEN, seq, (enum principal)p, WITNESS_CAPTURE);
+            add_hit((enum phase_kind)PHASES, seq, (enum principal)p, WITNESS_CAPTURE);
+        }
+}
+
+Test(self_proof, asks_no_fence_for_what_stays_in_by_the_make_of_a_bottle, .fini = forget_run)
+{
+    make_pair_with_structure();
+    judge_run();
+    cr_expect_eq(run->verdict, RUN_PASS, "%s", run->reason);
+    cr_expect(run->pairs[0].proved && run->pairs[0].planned > 0 &&
+              run->pairs[0].planned < PRINCIPALS * run->plan.count);
+
+    /* Without the backend's word it is asked for. */
+    make_pair_with_structure();
+    backend.structural = native_backend.structural;
+    judge_run();
+    cr_expect(run->verdict == RUN_VOID && !run->pairs[0].proved);
+}
+
+static bool is_all(uint16_t vector, const char *address)
+{
+    (void)vector, (void)address;
+    return true;
+}
+
+Test(self_proof, of_a_fence_with_nothing_to_stop_is_void, .fini = forget_run)
+{
+    make_pair_with_structure();
+    backend.structural = is_all;
+    run->phases[PHASE_OPEN].hit_count = 0;
+    run->phases[PHASES].hit_count = 0;
+    judge_run();
+    cr_expect_eq(run->verdict, RUN_VOID);
+    cr_expect_not_null(strstr(run->reason, "gets out of an open bottle either"), "%s", run->reason);
+}
+
 /* Names of the pairs that there are, with a star where the fence has to be left alone for it. */
 static const char *pairs_of(const char *policy)
 {

@@ -107,6 +107,30 @@ Test(launcher_machine_boot, a_file_is_put_again_where_the_connection_breaks_off_
     machine_must_end(bottle);
 }
 
+Test(launcher_machine_boot, a_file_is_put_again_as_long_as_the_vmm_of_a_machine_that_is_not_running_lives)
+{
+    behave("exec busy");
+    struct bottle *bottle = machine_must_start(NULL, 0);
+    struct error error = { 0 };
+    int file = memfd_create("file", MFD_CLOEXEC);
+    cr_assert(smolmachines_backend.put(bottle, "file", file, 0751, &error), "%s", error.text);
+
+    behave("exec always-busy");
+    machine_bounds.other = 2000;
+    cr_expect_not(smolmachines_backend.put(bottle, "late", file, 0751, &error));
+    cr_expect(strstr(error.text, "/tmp/late") != NULL && strstr(error.text, "is not running") != NULL, "%s",
+              error.text);
+
+    machine_bounds.other = 60000;
+    kill(bottle->monitor, SIGKILL);
+    uint64_t began = clock_microseconds();
+    cr_expect_not(smolmachines_backend.put(bottle, "never", file, 0751, &error));
+    cr_expect_lt(clock_microseconds() - began, 50000000, "it was waited for a VMM that is dead");
+    close(file);
+    behave("");
+    machine_must_end(bottle);
+}
+
 Test(launcher_machine_boot, files_go_in_and_commands_run_as_root_and_as_the_user)
 {
     struct bottle *bottle = machine_must_start(NULL, 0);

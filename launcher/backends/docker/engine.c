@@ -38,7 +38,8 @@
 
 #define START_MICROSECONDS 60000000ull /* bounds on hangs */
 #define END_MICROSECONDS   30000000ull
-#define END_NOTICED        2000 /* milliseconds */
+#define END_NOTICED        10000 /* milliseconds */
+#define KILLED             1     /* the keeper's exit status where a signal ended the engine */
 #define FORWARDING         "/proc/sys/net/ipv4/ip_forward"
 #define ENGINE_PATH        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
 
@@ -157,10 +158,11 @@ static _Noreturn void be_keeper(const char *program, int log, int listener, int 
     int lifeline = fcntl(channel, F_DUPFD_CLOEXEC, 3);
     dup2(lifeline, 0);
     descriptors_close_from(1);
-    for (pid_t ended; (ended = wait(NULL)) != daemon;)
+    int status = 0;
+    for (pid_t ended; (ended = wait(&status)) != daemon;)
         if (ended < 0 && errno == ECHILD)
             break;
-    _exit(0);
+    _exit(WIFSIGNALED(status) ? KILLED : 0);
 }
 
 /* The engine is given its socket as systemd would: who asks before it is ready waits, and who asks one that has ended is told. */
@@ -201,17 +203,21 @@ static bool start_keeper(const char *program, const char *socket, struct error *
 }
 
 /* Its end is seen a moment after that of its connections. */
-static bool has_ended(void)
+static bool has_ended(siginfo_t *how)
 {
     cleanup_close int handle = (int)syscall(SYS_pidfd_open, container_engine.pid, 0);
     struct pollfd ended = { .fd = handle, .events = POLLIN };
-    return handle >= 0 && poll(&ended, 1, END_NOTICED) == 1;
+    return handle >= 0 && poll(&ended, 1, END_NOTICED) == 1 &&
+           waitid(P_PID, (id_t)container_engine.pid, how, WEXITED | WNOWAIT) == 0;
 }
 
-static bool say_ended(struct error *error)
+/* An engine that gives up has found that something is missing here, and says what; one that was killed was able to run. */
+static bool say_ended(const siginfo_t *how, struct error *error)
 {
     char words[160];
     engine_last_words(words);
+    if (how->si_code != CLD_EXITED || how->si_status == KILLED)
+        return error_set(error, ERROR_BROKEN, "the Docker Engine of the site was killed as it was started");
     return error_set(error, ERROR_HOST, "the Docker Engine of the site ended as it was started: %s", words);
 }
 
@@ -249,7 +255,8 @@ static bool start_engine(const char *step, struct error *error)
     struct error said = { 0 };
     if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
         return import_image(step, error);
-    return has_ended() ? say_ended(error) : error_set(error, said.code, "%s", said.text);
+    siginfo_t how;
+    return has_ended(&how) ? say_ended(&how, error) : error_set(error, said.code, "%s", said.text);
 }
 
 /* The tables that the engine made, by the way of iptables, are those that weren't there before. */

@@ -3,6 +3,7 @@
  * with descriptors of its agent's; bottle-step starts it as who it is to be, with nothing but what it was given. Both streams are passed on as they come.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,11 @@
 #include "../../support/process.h"
 #include "machine.h"
 
-#define COMMAND_WORDS 48
-#define PUT_SECONDS   60
-#define PUT_TRIES     4
+#define COMMAND_WORDS  48
+#define PUT_SECONDS    60
+#define PUT_TRIES      4
+#define SHORTEST_PAUSE 50 /* milliseconds, doubled each time */
+#define LONGEST_PAUSE  2000
 
 /* The engine's exec of `command`; the process to wait for. */
 static bool spawn(struct bottle *bottle, char *const command[], const int streams[3], unsigned seconds, pid_t *pid,
@@ -56,17 +59,30 @@ static int put_once(struct bottle *bottle, char *const command[], const char *pa
     return process_exit_status(status);
 }
 
-/* `script` finds the file's path as $1, its mode as $2, and as $3 how often it was tried before: what a connection that broke off left of the file
- * (seen with 1.4.0) is removed then. */
+/* Whether the same may be asked once more. A connection that broke off in the middle (seen with 1.4.0) is another one's turn. An engine that
+ * gets no answer within a moment calls the machine "not running" (1.32.2 on a busy host; smolvm issue 199), which it is not as long as its VMM
+ * lives: then after a pause, until `deadline`. */
+static bool may_pass(const struct bottle *bottle, const char *line, int tries, uint64_t deadline)
+{
+    if (strstr(line, "is not running") == NULL)
+        return tries < PUT_TRIES && strstr(line, "connection closed") != NULL;
+    struct pollfd ended = { .fd = bottle->monitor_handle, .events = POLLIN };
+    int pause = tries < 6 ? SHORTEST_PAUSE << tries : LONGEST_PAUSE, left = clock_poll_timeout(deadline);
+    return left > 0 && bottle->monitor_handle >= 0 && poll(&ended, 1, pause < left ? pause : left) == 0;
+}
+
+/* `script` finds the file's path as $1, its mode as $2, and as $3 how often it was tried before: what an earlier one left of the file is removed
+ * then. */
 static bool put(struct bottle *bottle, const char *script, const char *name, int source, mode_t mode,
                 struct error *error)
 {
     char path[80], octal[8], line[160] = "";
+    uint64_t deadline = clock_microseconds() + machine_bounds.other * 1000ull;
     if (*name == '\0' || strlen(name) >= 48 || strchr(name, '/') != NULL || name[0] == '.' || name[0] == '-')
         return error_set(error, ERROR_USAGE, "\"%.64s\" is no name for a file in the bottle's /tmp", name);
     snprintf(path, sizeof path, "/tmp/%s", name);
     snprintf(octal, sizeof octal, "%o", (unsigned)mode & 07777);
-    for (int tries = 0;; tries++) {
+    for (int tries = 0;;) {
         char before[16];
         snprintf(before, sizeof before, "%d", tries);
         char *const command[] = {
@@ -75,7 +91,7 @@ static bool put(struct bottle *bottle, const char *script, const char *name, int
         int status = put_once(bottle, command, path, source, line, error);
         if (status == 0 || status < 0)
             return status == 0;
-        if (tries + 1 == PUT_TRIES || strstr(line, "connection closed") == NULL)
+        if (!may_pass(bottle, line, ++tries, deadline))
             return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s", path, status,
                              line);
     }
