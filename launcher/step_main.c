@@ -37,8 +37,7 @@
 #include <unistd.h>
 
 #define NOBODY       65534
-#define LAST         ((unsigned)INT_MAX) /* of all descriptors: gVisor takes the number for a signed one */
-#define LONGEST_SHOW 120                 /* seconds */
+#define LONGEST_SHOW 120 /* seconds */
 
 static int fail(const char *what, int status)
 {
@@ -174,7 +173,7 @@ static void be_attended(char **command, const int input[2])
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, LAST, 0u) != 0)
+    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         _exit(fail("can't prepare the command", 126));
     _exit(become(command));
 }
@@ -217,8 +216,9 @@ static int attend(char **command)
 
 int main(int argc, char **argv)
 {
-    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. */
-    if (syscall(SYS_close_range, 3u, LAST, 0u) != 0)
+    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. No descriptor is beyond
+     * INT_MAX, and gVisor takes no larger bound. */
+    if (syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         return fail("can't close what was left open", 126);
     if (argc >= 3 && (strcmp(argv[1], "user") == 0 || strcmp(argv[1], "root") == 0))
         return step(argv[1], argv + 2);

@@ -162,6 +162,12 @@ static uint32_t policy_fences_gvisor(const char *policy)
     return policy_fences(policy) & ~(1u << CONTAINER_NO_NEW_PRIVILEGES | 1u << CONTAINER_SECCOMP);
 }
 
+/* A SYN whose data runsc doesn't hand on is a plain one without the fence. */
+static const uint16_t partly_by_network_gvisor[] = { 69, 0 };
+static const uint16_t *const partly_gvisor[CONTAINER_FENCES] = {
+    [CONTAINER_NETWORK] = partly_by_network_gvisor, [CONTAINER_INPUT] = partly_by_input
+};
+
 static const struct backend gvisor_backend;
 static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backend, NULL };
 
@@ -169,7 +175,7 @@ static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backe
  * with the engine's; a command takes a second, and what emulation makes of it; and witnesses listen on as with native: a SYN that nobody
  * answered is sent again after one second. */
 #define CONTAINER_BACKEND                                                                                              \
-    .name = "docker", .fences = fences, .fence_count = CONTAINER_FENCES, .partly = partly, .peer4 = "172.31.78.3",     \
+    .name = "docker", .fences = fences, .fence_count = CONTAINER_FENCES, .peer4 = "172.31.78.3",                       \
     .peer6 = "fd31:78::3", .runtimes = runtimes, .policies = policies, .bottle_mebibytes = 256,                        \
     .command_milliseconds = 20000, .drain_milliseconds = 1000, .checks = container_checks, .remedy = remedy,           \
     .door_address = door_address, .put = container_put, .exec = container_exec, .host_uid = host_uid,                  \
@@ -178,6 +184,7 @@ static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backe
 const struct backend docker_backend = {
     CONTAINER_BACKEND,
     .runtime = RUNC,
+    .partly = partly,
     .open_must_leak = open_must_leak,
     .policy_fences = policy_fences,
     .check_count = CONTAINER_CHECKS,
@@ -189,6 +196,7 @@ const struct backend docker_backend = {
 static const struct backend gvisor_backend = {
     CONTAINER_BACKEND,
     .runtime = GVISOR,
+    .partly = partly_gvisor,
     .has_runtime = gvisor_is_here,
     .own_kernel = true,
     .open_must_leak = open_must_leak_gvisor,
