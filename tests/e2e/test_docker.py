@@ -96,7 +96,7 @@ def descendants(pid):
 
 
 def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
-    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
+    with root.start("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
         killed = set()
         while gate.poll() is None:  # each of them, as soon as it is there
             for pid, name in descendants(gate.pid):
@@ -112,7 +112,7 @@ def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
 @pytest.mark.parametrize("victim, number", [("dockerd", signal.SIGKILL), ("containerd", signal.SIGKILL), ("bottle-gate", signal.SIGKILL)])
 def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
     master, slave = os.openpty()
-    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL,
+    with root.start("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=slave) as gate:
         os.close(slave)
         said = b""
