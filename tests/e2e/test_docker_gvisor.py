@@ -5,11 +5,16 @@ over it, in mounts of the test's own."""
 
 import json
 import os
+import pathlib
 import re
+import select
 import shutil
+import signal
 import subprocess
 
 import pytest
+
+from test_docker import descendants
 
 WHOLE = bool(os.environ.get("WHOLE"))
 ENGINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -149,3 +154,27 @@ def test_losing_it_after_the_preflight_is_an_error_and_no_silent_runc(gvisor, tm
     os.close(master)
     assert gate.returncode == 3 and report["verdict"] == "BROKEN"
     assert report["reason"] == "open run: runsc was here when the host was looked at, and is gone: nothing else is taken in its place"
+
+
+# "exe" is what runsc calls itself: the kernel of each bottle, and its file server.
+@pytest.mark.parametrize("victim, statuses", [("dockerd", {3}), ("exe", {2, 3}), ("bottle-gate", {-signal.SIGKILL})])
+def test_whoever_is_killed_midway_no_kernel_is_left(gvisor, victim, statuses):
+    master, slave = os.openpty()
+    with gvisor.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave) as gate:
+        os.close(slave)
+        said = b""
+        while b"fenced: attempts as user" not in said:
+            said += os.read(master, 4096)
+        family = descendants(gate.pid)
+        assert {"dockerd", "exe"} <= {name for _, name in family}
+        handles = [os.pidfd_open(pid) for pid, _ in family if pathlib.Path(f"/proc/{pid}").exists()]
+        for pid in [gate.pid] if victim == "bottle-gate" else [pid for pid, name in family if name == victim]:
+            if pathlib.Path(f"/proc/{pid}").exists():
+                os.kill(pid, signal.SIGKILL)
+        out = gate.stdout.read().decode()
+    os.close(master)
+    assert gate.returncode in statuses and "PASS" not in out, out
+    for handle in handles:
+        assert select.select([handle], [], [], 60)[0], "a process of the engine lives on"
+        os.close(handle)
+    assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
