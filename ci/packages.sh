@@ -16,5 +16,8 @@ bench_packages="nmap bubblewrap docker.io"
 # To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them).
 sandbox_packages="bubblewrap socat ripgrep"
 
+# To run the docker backend's containers under gVisor (tests/e2e/test_docker_gvisor.py).
+gvisor_packages="docker.io runsc"
+
 # To run it on a host of its own (ci/lab). What that host has is listed in ci/lab/image/packages.
 lab_packages="qemu-system-x86 mmdebstrap uidmap fakeroot e2fsprogs python3 python3-pip"

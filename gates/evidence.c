@@ -62,12 +62,14 @@ static bool greeting_fits(const struct findings *findings, enum phase_kind phase
 }
 
 /* What the backend says stands behind the bottle, against what was asked for: a bottle that shares the host's kernel shows the
- * host's release and boot id, one with a kernel of its own shows another. */
+ * host's release and boot id, one with a kernel of its own shows another. A boot id that can't be seen shows
+ * nothing, so then the release must be another. */
 static bool fingerprint_fits(const struct findings *findings, enum phase_kind phase)
 {
     const struct fingerprint *fingerprint = &findings->phases[phase]->fingerprint;
-    bool same =
-        strcmp(fingerprint->kernel, findings->kernel) == 0 && strcmp(fingerprint->boot_id, findings->boot_id) == 0;
+    bool unknown = !findings->shares_kernel && strcmp(fingerprint->boot_id, "-") == 0;
+    bool same = strcmp(fingerprint->kernel, findings->kernel) == 0 &&
+                (unknown || strcmp(fingerprint->boot_id, findings->boot_id) == 0);
     return phase == PHASE_BARE || same == findings->shares_kernel;
 }
 

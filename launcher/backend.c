@@ -47,6 +47,17 @@ const char *backend_find_policy(const struct backend *backend, const char *name)
     return NULL;
 }
 
+const struct backend *backend_find_runtime(const struct backend *backend, const char *name)
+{
+    if (backend->runtimes == NULL)
+        return name == NULL ? backend : NULL;
+    for (const struct backend *const *each = backend->runtimes; *each != NULL; each++)
+        if (name != NULL ? strcmp((*each)->runtime, name) == 0
+                         : (*each)->has_runtime == NULL || (*each)->has_runtime(NULL))
+            return *each;
+    return NULL;
+}
+
 uint32_t backend_all_fences(const struct backend *backend)
 {
     return (uint32_t)((1ull << backend->fence_count) - 1);

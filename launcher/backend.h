@@ -91,6 +91,13 @@ struct backend {
     /* What the engine itself sends from the host while it makes a bottle, as destinations ("8.8.8.8:53"); ends with NULL. NULL: nothing. It
      * is told of, and is no unexplained traffic. */
     const char *const *own_traffic;
+    /* What runs its bottles, where there is a choice, which --runtime makes. Each has a table of its own, with the same name, fences and
+     * policies; all of them are in `runtimes`, that which is used unasked where it is on the host before the others; ends with NULL. Both NULL:
+     * there is no choice. */
+    const char *runtime;
+    const struct backend *const *runtimes;
+    bool (*has_runtime)(struct error *error); /* is it on this host? ERROR_HOST with the remedy. NULL: it always is */
+
     const char *const *policies; /* what bottle_options.policy takes, its default first; ends with NULL. NULL: none */
 
     /* The bits of the fences that a bottle of this policy has. NULL: all of them. */
@@ -100,8 +107,9 @@ struct backend {
      * it is a random one. Asked of fences whose table has the vector. NULL: each stops all of it. */
     bool (*fence_stops)(size_t fence, uint16_t vector, const char *address, uint16_t port);
 
-    bool own_kernel; /* its bottles run a kernel of their own (microVMs): the gate requires that they show another */
-    bool own_ids;    /* its bottles map ids as they like: what uid a command in one sees says nothing */
+    bool
+        own_kernel; /* its bottles run a kernel of their own (microVMs, gVisor): the gate requires that they show another */
+    bool own_ids;              /* its bottles map ids as they like: what uid a command in one sees says nothing */
     bool door_by_address;      /* its bottles find the door at an address of the site; there is no relay into them */
     unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
     unsigned
@@ -186,6 +194,10 @@ int backend_find_fence(const struct backend *backend, const char *name);
 
 /* The backend's own text for this policy, or NULL if it has none of that name. */
 const char *backend_find_policy(const struct backend *backend, const char *name);
+
+/* The backend with what runs its bottles: of that name, NULL if it has none such; for NULL what is used unasked on this host. The backend
+ * itself where there is no choice and none is asked for. */
+const struct backend *backend_find_runtime(const struct backend *backend, const char *name);
 
 /* The bits of all fences of a backend. */
 uint32_t backend_all_fences(const struct backend *backend);

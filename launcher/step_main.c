@@ -4,6 +4,8 @@
  *   bottle-step USER-OR-ROOT COMMAND [ARGUMENT...]     becomes the command (machines: their agent starts everything as root)
  *   bottle-step wait                                    PID 1 of a container: reaps what is orphaned, and ends when it is killed
  *   bottle-step show                                    says that it runs, and waits to be killed
+ *   bottle-step kernel                                  says what kernel it runs on, a line each: release, version, boot id, first line of
+ *                                                       the kernel's log ("-" for what can't be seen), CapBnd, no_new_privs
  *   bottle-step put FILE MODE SIZE                      makes FILE of the SIZE bytes on standard input, or of nothing
  *   bottle-step attend COMMAND [ARGUMENT...]            runs the command for as long as somebody outside holds its input
  *
@@ -25,9 +27,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +80,39 @@ static int show(void)
     if (write(1, text, sizeof text - 1) > 0)
         pause();
     return 1;
+}
+
+/* The first line of a file, or of the kernel's log for NULL. */
+static void print_first_line(const char *path)
+{
+    static char text[1 << 16];
+    ssize_t got = -1;
+    if (path == NULL)
+        got = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, text, sizeof text - 1);
+    else {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        got = read(file, text, sizeof text - 1);
+        close(file);
+    }
+    text[got > 0 ? got : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    puts(*text != '\0' ? text : "-");
+}
+
+static int tell_kernel(void)
+{
+    struct utsname names;
+    unsigned long long bounding = 0;
+    if (uname(&names) != 0)
+        return fail("can't ask for the kernel's name", 1);
+    printf("%s\n%s\n", names.release, names.version);
+    print_first_line("/proc/sys/kernel/random/boot_id");
+    print_first_line(NULL);
+    for (int number = 0; number < 64; number++)
+        if (prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1)
+            bounding |= 1ull << number;
+    printf("%llx\n%d\n", bounding, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    return fflush(stdout) == 0 ? 0 : 1;
 }
 
 static bool copy(int file, unsigned long size)
@@ -135,7 +173,7 @@ static void be_attended(char **command, const int input[2])
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0)
+    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         _exit(fail("can't prepare the command", 126));
     _exit(become(command));
 }
@@ -178,8 +216,9 @@ static int attend(char **command)
 
 int main(int argc, char **argv)
 {
-    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. */
-    if (syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0)
+    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. No descriptor is beyond
+     * INT_MAX, and gVisor takes no larger bound. */
+    if (syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         return fail("can't close what was left open", 126);
     if (argc >= 3 && (strcmp(argv[1], "user") == 0 || strcmp(argv[1], "root") == 0))
         return step(argv[1], argv + 2);
@@ -187,10 +226,12 @@ int main(int argc, char **argv)
         wait_for_ever();
     if (argc == 2 && strcmp(argv[1], "show") == 0)
         return show();
+    if (argc == 2 && strcmp(argv[1], "kernel") == 0)
+        return tell_kernel();
     if (argc == 5 && strcmp(argv[1], "put") == 0)
         return put(argv[2], argv[3], argv[4]);
     if (argc >= 3 && strcmp(argv[1], "attend") == 0)
         return attend(argv + 2);
-    fputs("bottle-step: user|root COMMAND..., attend COMMAND..., put FILE MODE SIZE, show, wait\n", stderr);
+    fputs("bottle-step: user|root COMMAND..., attend COMMAND..., put FILE MODE SIZE, show, kernel, wait\n", stderr);
     return 126;
 }

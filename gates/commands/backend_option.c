@@ -19,6 +19,13 @@ bool backend_option_take_policy(void *settings, const char *argument, struct err
     return true;
 }
 
+bool backend_option_take_runtime(void *settings, const char *argument, struct error *error)
+{
+    (void)error;
+    ((struct backend_choice *)settings)->runtime = argument;
+    return true;
+}
+
 bool backend_option_take_engine(void *settings, const char *argument, struct error *error)
 {
     (void)error;
@@ -78,6 +85,16 @@ const char *backend_option_policy_at(size_t index)
     return NULL;
 }
 
+const char *backend_option_runtime_at(size_t index)
+{
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        for (size_t j = 0; backend->runtimes != NULL && backend->runtimes[j] != NULL; j++)
+            if (index-- == 0)
+                return backend->runtimes[j]->runtime;
+    return NULL;
+}
+
 static void add_word(char text[256], const char *word)
 {
     size_t used = strlen(text);
@@ -110,6 +127,21 @@ static bool resolve_policy(const struct backend *backend, const char *name, cons
            error_set(error, ERROR_USAGE, "backend %s has no policy \"%.40s\"; it has: %s", backend->name, name, known);
 }
 
+static const struct backend *resolve_runtime(const struct backend *backend, const char *name, struct error *error)
+{
+    char known[256] = "";
+    const struct backend *found = backend_find_runtime(backend, name);
+    for (size_t i = 0; backend->runtimes != NULL && backend->runtimes[i] != NULL; i++)
+        add_word(known, backend->runtimes[i]->runtime);
+    if (found == NULL && backend->runtimes == NULL)
+        error_set(error, ERROR_USAGE, "--runtime: backend %s has no runtimes to choose from", backend->name);
+    else if (found == NULL)
+        error_set(error, ERROR_USAGE, "backend %s has no runtime \"%.40s\"; it has: %s", backend->name, name, known);
+    else if (found->has_runtime != NULL && !found->has_runtime(error))
+        return NULL;
+    return found;
+}
+
 static bool name_engine(const struct backend *backend, const char *path, struct error *error)
 {
     if (path == NULL)
@@ -131,6 +163,8 @@ const struct backend *backend_option_resolve(const struct backend_choice *choice
                                              struct error *error)
 {
     const struct backend *backend = find(choice->name, error);
+    if (backend != NULL)
+        backend = resolve_runtime(backend, choice->runtime, error);
     return backend != NULL && resolve_policy(backend, choice->policy, policy, error) &&
                    name_engine(backend, choice->engine, error) && take_words(backend, &choice->wrap, error)
                ? backend

@@ -1,5 +1,5 @@
 /*
- * --backend, --policy, --smolvm and --wrap, which several commands take alike. --backend wins over BOT_BOTTLE_BACKEND, which wins over
+ * --backend, --policy, --runtime, --smolvm and --wrap, which several commands take alike. --backend wins over BOT_BOTTLE_BACKEND, which wins over
  * native; --smolvm wins over BOTTLE_SMOLVM. What a policy or an engine means is the backend's: one that has none refuses it.
  */
 #ifndef GATES_COMMANDS_BACKEND_OPTION_H
@@ -12,7 +12,7 @@
 
 /* As they were given; the settings of a command with these options begin with this. */
 struct backend_choice {
-    const char *name, *policy, *engine; /* policy and engine: NULL if they weren't given */
+    const char *name, *policy, *runtime, *engine; /* all but the name: NULL if they weren't given */
     struct wrap_words wrap;
 };
 
@@ -20,12 +20,13 @@ struct backend_choice {
 struct backend_choice backend_option_default(void);
 
 /* The backend that was chosen, after all options are known. *policy is one of its own, its default if none was given, NULL if it
- * has none; the engine is named to it. NULL with `error` (ERROR_USAGE), which names those that there are. */
+ * has none; the engine is named to it, and where it has runtimes it is the table of one. NULL with `error` (ERROR_USAGE), which names those that there are. */
 const struct backend *backend_option_resolve(const struct backend_choice *choice, const char **policy,
                                              struct error *error);
 
 bool backend_option_take_name(void *settings, const char *argument, struct error *error);
 bool backend_option_take_policy(void *settings, const char *argument, struct error *error);
+bool backend_option_take_runtime(void *settings, const char *argument, struct error *error);
 bool backend_option_take_engine(void *settings, const char *argument, struct error *error);
 bool backend_option_take_wrap(void *settings, const char *argument, struct error *error);
 bool backend_option_take_wrap_open(void *settings, const char *argument, struct error *error);
@@ -34,6 +35,7 @@ bool backend_option_take_wrap_door(void *settings, const char *argument, struct 
 /* For completion: of all backends; a shell doesn't know yet which one will be meant. */
 const char *backend_option_name_at(size_t index);
 const char *backend_option_policy_at(size_t index);
+const char *backend_option_runtime_at(size_t index);
 
 /* Their rows in a table of options. */
 #define BACKEND_OPTION_ROWS                                                                                            \
@@ -48,6 +50,11 @@ const char *backend_option_policy_at(size_t index);
                   "DNS gets out), internal (docker: the host is reached)",                                             \
           .take = backend_option_take_policy,                                                                          \
           .word_at = backend_option_policy_at },                                                                       \
+        { .name = "runtime",                                                                                           \
+          .argument = "NAME",                                                                                          \
+          .help = "what runs the containers of --backend=docker: runsc (gVisor; used unasked where it is) or runc",    \
+          .take = backend_option_take_runtime,                                                                         \
+          .word_at = backend_option_runtime_at },                                                                      \
         { .name = "smolvm",                                                                                            \
           .argument = "PATH",                                                                                          \
           .help = "the program smolvm (default: $BOTTLE_SMOLVM, or smolvm or smol-vmm on PATH)",                       \
@@ -68,6 +75,6 @@ const char *backend_option_policy_at(size_t index);
                 "leads to this host, with or without :PORT",                                                           \
         .take = backend_option_take_wrap_door                                                                          \
     }
-#define BACKEND_OPTIONS 6
+#define BACKEND_OPTIONS 7
 
 #endif

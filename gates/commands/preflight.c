@@ -32,7 +32,8 @@ static void print_for_people(const struct backend *backend, const char *policy, 
                              size_t count)
 {
     unsigned counts[CHECK_STATES] = { 0 };
-    printf("bottle-gate %s  preflight  backend %s%s%s\n\n", BOTTLE_VERSION, backend->name,
+    printf("bottle-gate %s  preflight  backend %s%s%s%s%s\n\n", BOTTLE_VERSION, backend->name,
+           backend->runtime != NULL ? "  runtime " : "", backend->runtime != NULL ? backend->runtime : "",
            policy != NULL ? "  policy " : "", policy != NULL ? policy : "");
     for (size_t i = 0; i < count; i++) {
         const struct check *check = &checks[i];
@@ -61,6 +62,8 @@ static bool print_json(const struct backend *backend, const char *policy, const 
         cJSON_AddStringToObject(report, "policy", policy);
     else
         cJSON_AddNullToObject(report, "policy");
+    if (backend->runtime != NULL)
+        cJSON_AddStringToObject(report, "runtime", backend->runtime);
     cJSON_AddBoolToObject(report, "usable", checks_passed(checks, count));
     cJSON *list = cJSON_AddArrayToObject(report, "checks");
     for (size_t i = 0; i < count; i++) {

@@ -93,6 +93,20 @@ static void read_policy(struct json_reader *reader, const cJSON *object, struct 
         json_refuse(reader, "policy", "is none that this backend has");
 }
 
+/* Which table of the backend it was, and so whether its bottles share the host's kernel. Whether this host has it doesn't matter. */
+static void read_runtime(struct json_reader *reader, const cJSON *object, struct run_options *options)
+{
+    char name[64] = "";
+    if (options->backend->runtimes == NULL)
+        return;
+    json_text(reader, object, "runtime", name, sizeof name);
+    const struct backend *backend = backend_find_runtime(options->backend, name);
+    if (backend == NULL)
+        json_refuse(reader, "runtime", "is none that this backend has");
+    else
+        options->backend = backend;
+}
+
 static void read_options(struct json_reader *reader, const cJSON *object, struct run_options *options)
 {
     char name[64] = "";
@@ -103,6 +117,7 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
         json_refuse(reader, "backend", "is none that this build has");
         return;
     }
+    read_runtime(reader, object, options);
     read_policy(reader, object, options);
     read_principals(reader, object, options);
     read_asked(reader, object, options);

@@ -47,6 +47,7 @@ static cJSON *options_of(const struct run *run)
     cJSON *object = cJSON_CreateObject();
     json_add_text(object, "backend", options->backend->name);
     json_add_text_or_null(object, "policy", options->policy);
+    json_add_text_or_null(object, "runtime", options->backend->runtime);
     cJSON *principals = cJSON_AddArrayToObject(object, "principals");
     for (int p = 0; p < PRINCIPALS; p++)
         if (options->principals[p])

@@ -93,6 +93,7 @@ static void add_backend(cJSON *report, const struct run *run)
     json_add_text(backend, "engine", fingerprint->engine);
     json_add_text(backend, "version", fingerprint->version);
     json_add_text_or_null(backend, "policy", run->options.policy);
+    json_add_text_or_null(backend, "runtime", run->options.backend->runtime);
     cJSON *details = cJSON_AddObjectToObject(backend, "details");
     json_add_text(details, "kernel", fingerprint->kernel);
     json_add_text(details, "boot_id", fingerprint->boot_id);

@@ -134,6 +134,9 @@ static void compare_run(struct json_reader *reader, const cJSON *report, const s
     if (run->options.policy != NULL)
         compare_text(reader, json_object(reader, report, "backend"), "policy", run->options.policy, "the backend",
                      replay);
+    if (run->options.backend->runtime != NULL)
+        compare_text(reader, json_object(reader, report, "backend"), "runtime", run->options.backend->runtime,
+                     "the backend", replay);
     cJSON *each, *must = cJSON_CreateObject();
     evidence_add_acceptance(must, &run->options);
     cJSON_ArrayForEach(each, must)

@@ -127,6 +127,8 @@ void report_print_backend(const struct run *run, const char *between, FILE *stre
 {
     const char *mutant = report_mutant(run);
     fputs(run->options.backend->name, stream);
+    if (run->options.backend->runtime != NULL)
+        fprintf(stream, "%sruntime %s", between, run->options.backend->runtime);
     if (run->options.policy != NULL)
         fprintf(stream, "%spolicy %s", between, run->options.policy);
     if (mutant != NULL)

@@ -59,8 +59,10 @@ static void print_fences(const struct backend *backend)
 static void print_readiness(const struct backend *backend)
 {
     struct error problem = { 0 };
+    const char *runtime = backend->runtime;
     bool ready = backend->preflight(NULL, &problem);
-    printf("%-16s %-9s  %zu fences\n", backend->name, ready ? "ready" : "not ready", backend->fence_count);
+    printf("%-16s %-9s  %zu fences%s%s\n", backend->name, ready ? "ready" : "not ready", backend->fence_count,
+           runtime != NULL ? ", runtime " : "", runtime != NULL ? runtime : "");
     if (!ready)
         printf("%-16s %s\n", "", problem.text);
 }
@@ -71,6 +73,8 @@ static void print_readiness_json(const struct backend *backend)
     bool ready = backend->preflight(NULL, &problem);
     cJSON *text = ready ? cJSON_CreateNull() : cJSON_CreateString(problem.text);
     char *printed = text != NULL ? cJSON_PrintUnformatted(text) : NULL;
+    if (backend->runtime != NULL)
+        printf("\"runtime\":\"%s\",", backend->runtime);
     printf("\"ready\":%s,\"problem\":%s", ready ? "true" : "false", printed != NULL ? printed : "null");
     cJSON_free(printed);
     cJSON_Delete(text);
@@ -113,7 +117,7 @@ static bool take_json(void *settings, const char *argument, struct error *error)
 static bool take_name(void *settings, const char *operand, struct error *error)
 {
     const struct backend *backend = backend_find(operand);
-    ((struct settings *)settings)->only = backend;
+    ((struct settings *)settings)->only = backend != NULL ? backend_find_runtime(backend, NULL) : NULL;
     return backend != NULL ||
            error_set(error, ERROR_USAGE, "no backend is named \"%.64s\": bottle backends lists them", operand);
 }
@@ -143,7 +147,7 @@ static int run(int argc, char **argv, struct error *error)
     if (settings.json)
         putchar('[');
     for (size_t i = 0; backend_at(i) != NULL; i++) {
-        const struct backend *backend = backend_at(i);
+        const struct backend *backend = backend_find_runtime(backend_at(i), NULL);
         if (settings.only != NULL && backend != settings.only)
             continue;
         if (settings.json) {

@@ -93,7 +93,7 @@ def test_every_option_that_is_repeated_valueless_or_oversized_is_refused(account
 
 GOOD_VALUES = {"backend": "native", "wrap": "x", "wrap-open": "x", "wrap-door": "x", "site": "sealed", "vector": "BG-020", "as": "user", "timeout": "2s", "sweep": "off",
                "self-proof": "open", "accept-unproved": "open", "require": "BG-020", "mutant": "mount", "format": "json", "fault": "none", "profile": "core", "door": "127.0.0.1:9",
-               "policy": "cidr", "smolvm": "/bin/sh", "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
+               "policy": "cidr", "runtime": "runc", "smolvm": "/bin/sh", "name": "x", "to": "x", "mode": "600", "report": "/nonexistent/x", "jobs": "1"}
 
 
 @pytest.mark.parametrize("program, command", EVERY, ids=NAMES)
@@ -123,6 +123,9 @@ def test_every_option_with_a_value_that_is_repeated_is_refused(account, program,
     (["bottle-gate", "preflight", "--policy=cidr", "--backend=native"], "native has no policies"),
     (["bottle-gate", "run", "--policy=open", "--backend=smolmachines"], "it has: hardened, cidr"),
     (["bottle-gate", "preflight", "--backend=smolmachines", "--policy="], "it has: hardened, cidr"),
+    (["bottle-gate", "run", "--runtime=runc"], "--runtime: backend native has no runtimes"),
+    (["bottle-gate", "run", "--runtime=crun", "--backend=docker"], 'backend docker has no runtime "crun"; it has: runsc, runc'),
+    (["bottle-gate", "preflight", "--runtime=", "--backend=docker"], "it has: runsc, runc"),
     (["bottle-gate", "run", "--smolvm=/bin/sh"], "--smolvm: backend native"),
     (["bottle-gate", "run", "--backend=smolmachines", "--smolvm=/nonexistent/smolvm"], "/nonexistent/smolvm"),
     (["bottle-gate", "preflight", "--backend=smolmachines", "--smolvm="], "(--smolvm)"),

@@ -57,6 +57,7 @@ OFFERS = [
     ("bottle-gate run --backend=", {"native", "smolmachines", "docker", "wrap"}),
     ("bottle-gate run --policy=", {"hardened", "cidr", "internal"}),
     ("bottle-gate preflight --policy=h", {"hardened"}),
+    ("bottle-gate run --runtime=", {"runsc", "runc"}),
     ("bottle-gate run --mutant=", FENCES | MACHINE_FENCES | CONTAINER_FENCES),
     ("bottle-gate run --mutant=se", {"seccomp", "session"}),
     ("bottle-gate run -v --mutant ne", {"network", "nesting"}),

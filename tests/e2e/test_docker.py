@@ -1,4 +1,4 @@
-"""Containers of a real Docker Engine in the sealed site: the hardened bottle passes, an internal network alone leaks what is said of it, and
+"""Containers of a real Docker Engine in the sealed site, run by runc: the hardened bottle passes, an internal network alone leaks what is said of it, and
 nothing is left, whatever becomes of the engine. Root only: the engine needs ids of its own."""
 
 import json
@@ -21,7 +21,7 @@ SOME = STOPPED_BY_INPUT | {"BG-001", "BG-023", "BG-026", "BG-028", "BG-048", "BG
 def root(account):
     if not account.is_root:
         pytest.skip("the engine needs root; what others are told is tested")
-    ready = account.run("bottle-gate", "preflight", "--backend=docker", "--json")
+    ready = account.run("bottle-gate", "preflight", "--backend=docker", "--runtime=runc", "--json")
     if ready.returncode != 0 and os.environ.get("MUST_WORK") != "1":
         pytest.skip(ready.stdout)
     assert ready.returncode == 0, ready.stdout
@@ -29,7 +29,7 @@ def root(account):
 
 
 def run(account, *arguments, status):
-    result = account.run("bottle-gate", "run", "--backend=docker", "--format=json", *arguments)
+    result = account.run("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--format=json", *arguments)
     assert result.returncode == status and result.stderr == "", result.stdout[-2000:] + result.stderr
     return json.loads(result.stdout)
 
@@ -50,7 +50,7 @@ def test_the_hardened_bottle_passes_and_only_descriptors_are_its_make(root):
     report = run(root, status=0)
     assert report["verdict"] == "PASS"
     assert report["backend"]["name"] == "docker" and report["backend"]["engine"] == "Docker Engine"
-    assert report["backend"]["policy"] == "hardened"
+    assert report["backend"]["policy"] == "hardened" and report["backend"]["runtime"] == "runc"
     said = report["backend"]["details"]["fingerprint"]
     assert "runtime runc; " in said and "; control groups none; hardened; image " in said, said
     assert {attempt["id"] for attempt in report["attempts"]} in (CORE, CORE - {"BG-106"})
@@ -96,7 +96,7 @@ def descendants(pid):
 
 
 def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
-    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
+    with root.start("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
         killed = set()
         while gate.poll() is None:  # each of them, as soon as it is there
             for pid, name in descendants(gate.pid):
@@ -112,7 +112,7 @@ def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
 @pytest.mark.parametrize("victim, number", [("dockerd", signal.SIGKILL), ("containerd", signal.SIGKILL), ("bottle-gate", signal.SIGKILL)])
 def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
     master, slave = os.openpty()
-    with root.start("bottle-gate", "run", "--backend=docker", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL,
+    with root.start("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--vector=BG-020,BG-061", stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE, stderr=slave) as gate:
         os.close(slave)
         said = b""

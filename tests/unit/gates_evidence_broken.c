@@ -54,6 +54,16 @@ Test(evidence, names_the_first_thing_that_broke_and_where, .init = make_good_run
     expect_broken("nor is a principal that was left out", NULL);
 }
 
+/* As a bottle of gVisor's does. */
+static void hide_boot(void)
+{
+    for (int k = PHASE_OPEN; k < PHASES; k++) {
+        strcpy(run->phases[k].fingerprint.boot_id, "-");
+        for (int i = 0; i < PRINCIPALS * PARTS; i++)
+            strcpy(run->phases[k].parts[i / PARTS][i % PARTS].collection.boot_id, "-");
+    }
+}
+
 Test(evidence, believes_no_probe_and_no_bottle_other_than_was_started, .init = make_good_run, .fini = forget_run)
 {
     static const char another[] = "open run, root: another probe, uid, kernel or boot";
@@ -72,6 +82,7 @@ Test(evidence, believes_no_probe_and_no_bottle_other_than_was_started, .init = m
 
     EXPECT("a bottle on another kernel", strcpy(open->fingerprint.kernel, "4.4.0"), downgraded);
     EXPECT("a bottle of another boot", strcpy(open->fingerprint.boot_id, "b2"), downgraded);
+    EXPECT("a bottle without a boot", strcpy(open->fingerprint.boot_id, "-"), downgraded);
     EXPECT("no fingerprint", memset(&open->fingerprint, 0, sizeof open->fingerprint), downgraded);
     EXPECT("the bare run has no bottle", memset(&run->phases[PHASE_BARE].fingerprint, 0, sizeof open->fingerprint),
            NULL);
@@ -79,6 +90,8 @@ Test(evidence, believes_no_probe_and_no_bottle_other_than_was_started, .init = m
     EXPECT("no kernel of its own", run->findings.shares_kernel = false, downgraded);
     EXPECT("another kernel of its own", give_bottles_a_kernel("4.4.0"), NULL);
     EXPECT("the host's release, booted again", give_bottles_a_kernel("6.1"), NULL);
+    EXPECT("another kernel without a boot", give_bottles_a_kernel("4.4.0"); hide_boot(), NULL);
+    EXPECT("the host's release without a boot", give_bottles_a_kernel("6.1"); hide_boot(), downgraded);
     EXPECT("the host's kernel in its place", give_bottles_a_kernel("4.4.0");
            strcpy(root(PHASE_OPEN)->collection.kernel, "6.1"), another);
     EXPECT("the host's boot in its place", give_bottles_a_kernel("4.4.0");

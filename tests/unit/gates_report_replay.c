@@ -175,6 +175,7 @@ static const struct {
     { MADE_PASS, "evidence/1", "evidence/2", "\"schema\"" },
     { MADE_PASS, "\"backend\":\"native\"", "\"backend\":\"nope\"", "\"backend\"" },
     { MADE_PASS, "\"backend\":\"native\",", "", "\"backend\" is missing" },
+    { MADE_PASS, "\"backend\":\"native\"", "\"backend\":\"docker\"", "\"runtime\"" },
     { MADE_PASS, "\"backend\":\"native\"", "\"backend\":\"native\",\"backend\":\"native\"",
       "\"backend\" is there twice" },
     { MADE_PASS, "[\"user\",\"root\"]", "[\"user\",\"admin\"]", "somebody else" },

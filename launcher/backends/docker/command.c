@@ -93,35 +93,42 @@ static bool is_name(const char *name)
     return *name != '\0' && *name != '.' && strlen(name) < 48 && strchr(name, '/') == NULL;
 }
 
+bool container_step(const struct bottle *bottle, const char *const words[], size_t count, int input, char *said,
+                    size_t capacity, struct error *error)
+{
+    cleanup_close int output = memfd_create("output", MFD_CLOEXEC);
+    struct docker_exec exec = { .input = input, .output = output, .errors = output };
+    pid_t pid;
+    int ended = -1;
+    if (output < 0)
+        return error_system(error, "can't make a file for what a command says");
+    if (!create(bottle, words, count, PRINCIPAL_ROOT, &exec, error) ||
+        !docker_exec_start(&container_engine.client, &exec, &pid, error))
+        return false;
+    if (!process_wait(pid, clock_microseconds() + docker_patience * 1000ull, &ended)) {
+        process_kill(pid);
+        return error_set(error, ERROR_BROKEN, "the container didn't end its command \"%s\" in time", words[1]);
+    }
+    ssize_t got = pread(output, said, capacity - 1, 0);
+    said[got > 0 ? got : 0] = '\0';
+    return ended == 0 ||
+           error_set(error, ERROR_BROKEN, "the container's command \"%s\" failed with exit status %d: %.*s", words[1],
+                     process_exit_status(ended), (int)strcspn(said, "\n"), said);
+}
+
 bool container_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
 {
-    char path[80], octal[8], size[24], own[32], said[160] = "";
+    char path[80], octal[8], size[24], own[32], said[160];
     struct stat status;
     if (!is_name(name))
         return error_set(error, ERROR_USAGE, "\"%.64s\" is no name for a file in the bottle's /tmp", name);
     snprintf(own, sizeof own, "/proc/self/fd/%d", source);
     cleanup_close int file = open(own, O_RDONLY | O_CLOEXEC); /* from its start, whatever the caller's offset is */
-    cleanup_close int errors = memfd_create("errors", MFD_CLOEXEC);
-    if (file < 0 || errors < 0 || fstat(file, &status) != 0)
+    if (file < 0 || fstat(file, &status) != 0)
         return error_system(error, "can't read what is to be put into the bottle");
     snprintf(path, sizeof path, "/tmp/%s", name);
     snprintf(octal, sizeof octal, "%o", (unsigned)mode & 07777);
     snprintf(size, sizeof size, "%lld", (long long)status.st_size);
     const char *const words[] = { CONTAINER_STEP, "put", path, octal, size };
-    struct docker_exec exec = { .input = file, .output = -1, .errors = errors };
-    pid_t pid;
-    int ended = -1;
-    if (!create(bottle, words, sizeof words / sizeof *words, PRINCIPAL_ROOT, &exec, error) ||
-        !docker_exec_start(&container_engine.client, &exec, &pid, error))
-        return false;
-    if (!process_wait(pid, clock_microseconds() + docker_patience * 1000ull, &ended)) {
-        process_kill(pid);
-        return error_set(error, ERROR_BROKEN, "the container didn't take %s in time", path);
-    }
-    if (ended == 0)
-        return true;
-    ssize_t got = pread(errors, said, sizeof said - 1, 0);
-    said[got > 0 ? strcspn(said, "\n") : 0] = '\0';
-    return error_set(error, ERROR_BROKEN, "can't make %s in the container: exit status %d: %s", path,
-                     process_exit_status(ended), said);
+    return container_step(bottle, words, sizeof words / sizeof *words, file, said, sizeof said, error);
 }

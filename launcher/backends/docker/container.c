@@ -1,7 +1,7 @@
 /*
  * See docker.h: what is asked of the engine for a bottle, and whether it did it. A fence that was asked for and isn't there ends the start:
  * capabilities, no_new_privs and the seccomp filter are read from the kernel, of the container's first process, and its
- * network namespace is compared with ours.
+ * network namespace is compared with ours. With gVisor that process is runsc, which stands between the bottle and the kernel: see gvisor.c.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include "../../support/process.h"
 #include "docker.h"
 
+#define SIDECAR   2
+#define BOTTLE    3
 #define PROCESSES 256
 #define MEBIBYTES 256
 
@@ -61,7 +63,7 @@ static void network_name(unsigned place, char name[32])
     snprintf(name, 32, "bottle-%u", place);
 }
 
-/* The last number of the address: .2 is the sidecar, .3 the bottle. */
+/* `last` is the last number of the address: SIDECAR or BOTTLE. */
 static void add_endpoint(cJSON *body, unsigned place, unsigned last)
 {
     char name[32], address[32];
@@ -89,6 +91,14 @@ static void add_network(cJSON *body, cJSON *host, const struct bottle *bottle, u
         cJSON_AddItemToObject(host, "Dns", list_of_one("127.0.0.1"));
 }
 
+/* In the sidecar nothing runs, so nothing there needs a kernel of its own. */
+static const char *runtime_of(const struct bottle *bottle, unsigned last)
+{
+    if (!bottle->gvisor || last == SIDECAR)
+        return RUNC;
+    return container_fenced(bottle->without, CONTAINER_FILES) ? GVISOR : GVISOR_OPEN;
+}
+
 static cJSON *describe(const struct bottle *bottle, uint32_t without, unsigned last)
 {
     static const char *const command[] = { CONTAINER_STEP, "wait" };
@@ -99,6 +109,7 @@ static cJSON *describe(const struct bottle *bottle, uint32_t without, unsigned l
     if (bottle->networked)
         cJSON_AddStringToObject(body, "Hostname", "bottle");
     cJSON_AddStringToObject(cJSON_AddObjectToObject(host, "LogConfig"), "Type", "none");
+    cJSON_AddStringToObject(host, "Runtime", runtime_of(bottle, last));
     cJSON_AddStringToObject(host, "IpcMode", "private");
     cJSON_AddStringToObject(cJSON_AddObjectToObject(host, "Tmpfs"), "/tmp", "exec,nosuid,nodev,mode=1777,size=64m");
     cJSON_AddBoolToObject(host, "ReadonlyRootfs", container_fenced(without, CONTAINER_READ_ONLY));
@@ -140,10 +151,10 @@ static bool create(struct bottle *bottle, uint32_t without, unsigned last, char 
     return docker_call(&container_engine.client, "POST", path, NULL, NULL, error);
 }
 
-/* What the engine says of a container that runs: its first process, and the file of its network namespace. */
-static bool inspect(const char *id, pid_t *process, char netns[256], struct error *error)
+/* What the engine says of a container that runs: its runtime, its first process, and the file of its network namespace. */
+static bool inspect(const char *id, const char *runtime, pid_t *process, char netns[256], struct error *error)
 {
-    char path[128];
+    char path[128], said[24] = "";
     cleanup_json cJSON *answer = NULL;
     snprintf(path, sizeof path, "/containers/%s/json", id);
     if (!docker_call(&container_engine.client, "GET", path, NULL, &answer, error))
@@ -154,7 +165,10 @@ static bool inspect(const char *id, pid_t *process, char netns[256], struct erro
         *netns != '/')
         return error_set(error, ERROR_BROKEN, "Docker says of the container that it started that it doesn't run");
     *process = pid->valueint;
-    return true;
+    smolvm_json_show(smolvm_json_field(smolvm_json_field(answer, "HostConfig"), "Runtime"), said, sizeof said);
+    return strcmp(said, runtime) == 0 ||
+           error_set(error, ERROR_BROKEN, "Docker was to start the container with %s and says that it did with \"%s\"",
+                     runtime, said);
 }
 
 /* One line of proc(5)'s status, as a number of the given base; false if it isn't there. */
@@ -173,7 +187,8 @@ static bool has_fences(const struct bottle *bottle, pid_t process, uint32_t with
     if (!file_read(here, status, sizeof status))
         return error_system(error, "can't look at the container's first process");
     const char *missing = NULL;
-    if (container_fenced(without, CONTAINER_CAPABILITIES) && !status_says(status, "\nCapBnd:", 16, 0))
+    bool sentry = bottle->gvisor && process == bottle->process; /* which has a capability that the bottle hasn't */
+    if (!sentry && container_fenced(without, CONTAINER_CAPABILITIES) && !status_says(status, "\nCapBnd:", 16, 0))
         missing = "capabilities";
     if (container_fenced(without, CONTAINER_NO_NEW_PRIVILEGES) && !status_says(status, "\nNoNewPrivs:", 10, 1))
         missing = "no-new-privs";
@@ -213,7 +228,8 @@ static bool make_door(struct bottle *bottle, struct error *error)
 {
     char netns[256] = "";
     pid_t process = 0;
-    return create(bottle, 0, 2, bottle->sidecar, error) && inspect(bottle->sidecar, &process, netns, error) &&
+    return create(bottle, 0, SIDECAR, bottle->sidecar, error) &&
+           inspect(bottle->sidecar, runtime_of(bottle, SIDECAR), &process, netns, error) &&
            has_fences(bottle, process, 0, error) && sidecar_open_door(bottle, netns, error);
 }
 
@@ -228,9 +244,10 @@ bool container_make(struct bottle *bottle, struct error *error)
     bottle->input_dropped = drop;
     return (!bottle->networked || make_network(bottle, error)) &&
            (!bottle->networked || !bottle->door.wanted || make_door(bottle, error)) &&
-           create(bottle, bottle->without, 3, bottle->container, error) &&
-           inspect(bottle->container, &bottle->process, netns, error) &&
-           has_fences(bottle, bottle->process, bottle->without, error);
+           create(bottle, bottle->without, BOTTLE, bottle->container, error) &&
+           inspect(bottle->container, runtime_of(bottle, BOTTLE), &bottle->process, netns, error) &&
+           has_fences(bottle, bottle->process, bottle->without, error) &&
+           (!bottle->gvisor || gvisor_prove(bottle, error));
 }
 
 static bool remove_one(const char *before, char id[DOCKER_ID_BYTES], const char *after, struct error *error)

@@ -4,6 +4,8 @@
  * `hardened` is an internal network whose bridge may send nothing to the host: without that, an internal network reaches every
  * service of the host by the bridge's gateway address and by the host's LAN address (BG-152). `internal` leaves it out, which is
  * what `docker network create --internal` gives.
+ *
+ * There are two tables, one a runtime: whether a bottle shares the host's kernel is a thing of the run.
  */
 #include "docker.h"
 
@@ -62,13 +64,22 @@ static bool is_in_a_site(struct error *error)
                      "bottles of docker are started in a sealed site only: bottle-gate run --backend=docker");
 }
 
-static struct bottle *start(const struct bottle_options *options, struct error *error)
+/* Whoever was told that the bottle has a kernel of its own gets no other. */
+static bool has_its_runtime(const struct bottle *bottle, struct error *error)
+{
+    return !bottle->gvisor || container_engine.has_gvisor ||
+           error_set(error, ERROR_BROKEN,
+                     GVISOR " was here when the host was looked at, and is gone: nothing else is taken in its place");
+}
+
+static struct bottle *start_with(bool gvisor, const struct bottle_options *options, struct error *error)
 {
     struct bottle *bottle = is_in_a_site(error) ? calloc(1, sizeof *bottle) : NULL;
     if (bottle == NULL) {
         error_set(error, ERROR_SYSTEM, "out of memory for a bottle");
         return NULL;
     }
+    bottle->gvisor = gvisor;
     bottle->without = options->without;
     bottle->door = options->door;
     bottle->networked = container_fenced(options->without, CONTAINER_NETWORK);
@@ -77,10 +88,20 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         free(bottle);
         return NULL;
     }
-    if (container_make(bottle, error))
+    if (has_its_runtime(bottle, error) && container_make(bottle, error))
         return bottle;
     destroy(bottle, NULL);
     return NULL;
+}
+
+static struct bottle *start(const struct bottle_options *options, struct error *error)
+{
+    return start_with(false, options, error);
+}
+
+static struct bottle *start_gvisor(const struct bottle_options *options, struct error *error)
+{
+    return start_with(true, options, error);
 }
 
 static bool door_address(const struct bottle *bottle, char host[64], uint16_t *port, struct error *error)
@@ -125,6 +146,8 @@ static bool structural(uint16_t vector, const char *address)
 /* An open bottle is in the host's network, and has its /run. */
 static const uint16_t open_must_leak[] = { 1, 17, 20, 22, 26, 44, 48, 49, 55, 61, 62, 112, 114, 0 };
 
+static const uint16_t open_must_leak_gvisor[] = { 1, 17, 20, 22, 26, 44, 48, 49, 55, 61, 62, 112, 0 };
+
 static const char *const policies[] = { "hardened", "internal", NULL };
 
 /* `internal` is what leaves the host's firewall as it is. */
@@ -134,29 +157,52 @@ static uint32_t policy_fences(const char *policy)
     return policy != NULL && strcmp(policy, "internal") == 0 ? all & ~(1u << CONTAINER_INPUT) : all;
 }
 
+static uint32_t policy_fences_gvisor(const char *policy)
+{
+    return policy_fences(policy) & ~(1u << CONTAINER_NO_NEW_PRIVILEGES | 1u << CONTAINER_SECCOMP);
+}
+
+/* A SYN whose data runsc doesn't hand on is a plain one without the fence. */
+static const uint16_t partly_by_network_gvisor[] = { 69, 0 };
+static const uint16_t *const partly_gvisor[CONTAINER_FENCES] = {
+    [CONTAINER_NETWORK] = partly_by_network_gvisor, [CONTAINER_INPUT] = partly_by_input
+};
+
+static const struct backend gvisor_backend;
+static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backend, NULL };
+
+/* What both runtimes have alike. The peer is the second bottle of an engine, on a network of its own; containers have no IPv6. The memory is
+ * with the engine's; a command takes a second, and what emulation makes of it; and witnesses listen on as with native: a SYN that nobody
+ * answered is sent again after one second. */
+#define CONTAINER_BACKEND                                                                                              \
+    .name = "docker", .fences = fences, .fence_count = CONTAINER_FENCES, .peer4 = "172.31.78.3",                       \
+    .peer6 = "fd31:78::3", .runtimes = runtimes, .policies = policies, .bottle_mebibytes = 256,                        \
+    .command_milliseconds = 20000, .drain_milliseconds = 1000, .checks = container_checks, .remedy = remedy,           \
+    .door_address = door_address, .put = container_put, .exec = container_exec, .host_uid = host_uid,                  \
+    .fingerprint = container_fingerprint, .destroy = destroy
+
 const struct backend docker_backend = {
-    .name = "docker",
-    .fences = fences,
-    .fence_count = CONTAINER_FENCES,
+    CONTAINER_BACKEND,
+    .runtime = RUNC,
     .partly = partly,
     .open_must_leak = open_must_leak,
-    .peer4 = "172.31.78.3", /* the second bottle of an engine, on a network of its own */
-    .peer6 = "fd31:78::3",  /* containers have no IPv6 */
-    .policies = policies,
     .policy_fences = policy_fences,
-    .bottle_mebibytes = 256,       /* the engine with it */
-    .command_milliseconds = 20000, /* a second, and what emulation makes of it */
-    .drain_milliseconds = 1000,    /* as native: a SYN that nobody answered is sent again after one second */
-    .preflight = container_preflight,
-    .checks = container_checks,
     .check_count = CONTAINER_CHECKS,
-    .remedy = remedy,
+    .preflight = container_preflight,
     .start = start,
-    .door_address = door_address,
-    .put = container_put,
-    .exec = container_exec,
-    .host_uid = host_uid,
-    .fingerprint = container_fingerprint,
     .structural = structural,
-    .destroy = destroy,
+};
+
+static const struct backend gvisor_backend = {
+    CONTAINER_BACKEND,
+    .runtime = GVISOR,
+    .partly = partly_gvisor,
+    .has_runtime = gvisor_is_here,
+    .own_kernel = true,
+    .open_must_leak = open_must_leak_gvisor,
+    .policy_fences = policy_fences_gvisor,
+    .check_count = CONTAINER_CHECKS + 1,
+    .preflight = container_preflight_gvisor,
+    .start = start_gvisor,
+    .structural = gvisor_structural,
 };

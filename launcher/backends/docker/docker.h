@@ -49,6 +49,7 @@ struct engine {
     char tables[CONTAINER_TABLES_MAX]; /* of nftables, before it */
     char links[CONTAINER_LINKS_MAX];   /* and interfaces */
     char forwarding[8];
+    bool has_gvisor; /* it is registered */
     struct docker_client client;
 };
 extern struct engine container_engine;
@@ -74,7 +75,16 @@ bool rules_available(struct error *error);
 bool rules_list_links(char text[CONTAINER_LINKS_MAX], struct error *error);
 bool rules_end_links(const char *before, struct error *error); /* all that are not in that list */
 
+/* What a bottle with a kernel of its own says of it, from inside. */
+struct own_kernel {
+    char release[65], version[65], boot_id[40], log[96];
+    unsigned long long capabilities;
+    bool no_new_privs;
+};
+
 struct bottle {
+    bool gvisor; /* it is run by runsc, and `kernel` is what it then says */
+    struct own_kernel kernel;
     uint32_t without;
     bool input_dropped;
     unsigned place;
@@ -100,7 +110,25 @@ bool container_end(struct bottle *bottle, struct error *error);
 /* sidecar.c: the door's listener in the sidecar's network, and its relay. */
 bool sidecar_open_door(struct bottle *bottle, const char *netns, struct error *error);
 
-/* command.c */
+/* gvisor.c: the runtimes by their names for the engine. What is in its settings of gVisor, if that is here; the bottle that runs is looked
+ * at from outside and inside. */
+#define RUNC            "runc"
+#define GVISOR          "runsc"
+#define GVISOR_OPEN     "runsc-open"
+#define GVISOR_SETTINGS 1024
+bool gvisor_is_here(struct error *error);
+void gvisor_register(char settings[GVISOR_SETTINGS]);
+bool gvisor_prove(struct bottle *bottle, struct error *error);
+void gvisor_version(char version[48]);
+bool gvisor_structural(uint16_t vector, const char *address); /* what such a bottle is by its make: see backend.h */
+
+/* Reads what `bottle-step kernel` prints; changes `said`. False if that is cut or something else. Pure, as is the other. */
+bool gvisor_read_kernel(char *said, struct own_kernel *kernel);
+bool gvisor_is_own_kernel(const struct own_kernel *kernel, const char *host_release, const char *host_boot_id);
+
+/* command.c. container_step: runs bottle-step to its end, with `input` (-1: nothing); what it prints, cut to fit, is in `said`. */
+bool container_step(const struct bottle *bottle, const char *const words[], size_t count, int input, char *said,
+                    size_t capacity, struct error *error);
 bool container_put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error);
 void container_end_commands(struct bottle *bottle);
 bool container_exec(struct bottle *bottle, char *const argv[], enum principal principal,
@@ -110,9 +138,10 @@ bool container_exec(struct bottle *bottle, char *const argv[], enum principal pr
 bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fingerprint, struct error *error);
 
 /* host_checks.c */
-enum { CONTAINER_CHECKS = 4 };
-extern const struct host_check container_checks[CONTAINER_CHECKS];
+enum { CONTAINER_CHECKS = 4 }; /* and one more with gVisor */
+extern const struct host_check container_checks[CONTAINER_CHECKS + 1];
 bool container_preflight(const char *policy, struct error *error);
+bool container_preflight_gvisor(const char *policy, struct error *error);
 
 /* The program in the engine's own PATH, or false. */
 bool container_find_program(const char *name, char path[PATH_MAX]);

@@ -84,7 +84,8 @@ static bool mount_over(const char *path, const char *options, struct error *erro
 
 static bool make_mounts(char engine[80], struct error *error)
 {
-    char aside[128], config[128];
+    char aside[128], config[128], said[GVISOR_SETTINGS];
+    gvisor_register(said);
     snprintf(engine, 80, "%.63s/engine", container_engine.directory);
     snprintf(aside, sizeof aside, "%s/site-run", engine);
     snprintf(config, sizeof config, "%s/config.json", engine);
@@ -94,7 +95,7 @@ static bool make_mounts(char engine[80], struct error *error)
     if (!mount_over(engine, "mode=0700,size=512m", error))
         return false;
     cleanup_close int settings = open(config, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (settings < 0 || !write_all(settings, "{}", 2) || mkdir(aside, 0700) != 0 ||
+    if (settings < 0 || !write_all(settings, said, strlen(said)) || mkdir(aside, 0700) != 0 ||
         mount("/run", aside, NULL, MS_BIND | MS_REC, NULL) != 0)
         return error_system(error, "can't fill Docker's directory");
     return mount_over("/run", "mode=0755,size=16m", error) && mount_over("/etc/docker", "mode=0700,size=1m", error);
@@ -236,6 +237,7 @@ static bool start_engine(const char *step, struct error *error)
     struct engine *engine = &container_engine;
     char program[PATH_MAX], directory[] = "/tmp/bottle-docker-XXXXXX", path[128];
     *engine = (struct engine){ 0 };
+    engine->has_gvisor = gvisor_is_here(NULL);
     if (!container_find_program("dockerd", program))
         return error_set(error, ERROR_HOST, "there is no dockerd: sudo apt install docker.io");
     if (!file_read(FORWARDING, engine->forwarding, sizeof engine->forwarding) ||

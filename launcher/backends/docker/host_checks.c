@@ -47,11 +47,18 @@ static bool look_for_libraries(const char *policy, struct error *error)
     return rules_available(error);
 }
 
-const struct host_check container_checks[CONTAINER_CHECKS] = {
+static bool look_for_gvisor(const char *policy, struct error *error)
+{
+    (void)policy;
+    return gvisor_is_here(error);
+}
+
+const struct host_check container_checks[CONTAINER_CHECKS + 1] = {
     { .name = "docker-ids", .purpose = "65536 ids for the engine and its containers", .look = look_for_ids },
     { .name = "docker-programs", .purpose = "the engine and its runtime", .look = look_for_programs },
     { .name = "docker-directory", .purpose = "a place for the engine's key", .look = look_for_directory },
     { .name = "docker-libraries", .purpose = "speaking to the engine and the firewall", .look = look_for_libraries },
+    { .name = "docker-runsc", .purpose = "gVisor, which runs the containers", .look = look_for_gvisor },
 };
 
 bool container_preflight(const char *policy, struct error *error)
@@ -60,4 +67,9 @@ bool container_preflight(const char *policy, struct error *error)
         if (!container_checks[i].look(policy, error))
             return false;
     return true;
+}
+
+bool container_preflight_gvisor(const char *policy, struct error *error)
+{
+    return container_preflight(policy, error) && look_for_gvisor(policy, error);
 }
