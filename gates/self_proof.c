@@ -28,7 +28,7 @@ uint32_t self_proof_masks(const struct run_options *options, size_t fence)
     return options->backend->fences[fence].masked_by & backend_policy_fences(options->backend, options->policy);
 }
 
-/* Some of its targets are the fence's and others aren't: nothing is expected of them. */
+/* What gets out without it may look like this or not: nothing is expected of it. */
 static bool stops_partly(const struct backend *backend, size_t fence, uint16_t vector)
 {
     const uint16_t *ids = backend->partly != NULL ? backend->partly[fence] : NULL;

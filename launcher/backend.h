@@ -82,8 +82,8 @@ struct backend {
     const char *name;
     const struct fence *fences;
     size_t fence_count;
-    /* Of each fence, in the table's order, the vectors of which it stops some targets and not all (ends with 0; NULL: none): a
-     * self-proof expects nothing of them. NULL: there are no such. */
+    /* Of each fence, in the table's order, the vectors that may get out without it in a form that can't be told from another (ends with 0;
+     * NULL: none): a self-proof expects nothing of them. NULL: there are no such. */
     const uint16_t *const *partly;
     const uint16_t *open_must_leak; /* vectors that its open bottle must leak, or it was not open; ends with 0 */
     const char *peer4, *peer6;      /* where one of its bottles would find another: an IP literal; loopback for bottles

@@ -19,8 +19,7 @@
 static const uint16_t none[] = { 0 };
 static const uint16_t network_vectors[] = { 1,  17, 18, 20, 21, 22, 23, 26, 27, 28, 34, 38, 39, 44,  45,  46,  48, 49,
                                             54, 55, 56, 60, 61, 62, 63, 64, 67, 68, 69, 70, 78, 114, 152, 153, 0 };
-static const uint16_t input_vectors[] = { 152, 153, 0 };
-static const uint16_t partly_by_input[] = { 17, 18, 22, 38, 0 };
+static const uint16_t input_vectors[] = { 17, 18, 22, 38, 152, 153, 0 };
 static const uint16_t file_vectors[] = { 112, 0 };
 static const uint16_t seccomp_vectors[] = { 106, 0 };
 
@@ -41,7 +40,13 @@ static const struct fence fences[CONTAINER_FENCES] = {
                            none, 0 },
 };
 
-static const uint16_t *const partly[CONTAINER_FENCES] = { [CONTAINER_INPUT] = partly_by_input };
+/* To the host itself lead the bridge's gateway, the host's other addresses of IPv4, and broadcasts; the rest of the same vectors goes beyond it. */
+static bool fence_stops(size_t fence, uint16_t vector, const char *address, uint16_t port)
+{
+    (void)port;
+    return fence != CONTAINER_INPUT || vector >= 38 || strcmp(address, "10.77.0.1") == 0 ||
+           strcmp(address, "@route:172.17.0.1") == 0 || strcmp(address, "@route:100.96.0.1") == 0;
+}
 
 static bool destroy(struct bottle *bottle, struct error *error)
 {
@@ -164,9 +169,7 @@ static uint32_t policy_fences_gvisor(const char *policy)
 
 /* A SYN whose data runsc doesn't hand on is a plain one without the fence. */
 static const uint16_t partly_by_network_gvisor[] = { 69, 0 };
-static const uint16_t *const partly_gvisor[CONTAINER_FENCES] = {
-    [CONTAINER_NETWORK] = partly_by_network_gvisor, [CONTAINER_INPUT] = partly_by_input
-};
+static const uint16_t *const partly_gvisor[CONTAINER_FENCES] = { [CONTAINER_NETWORK] = partly_by_network_gvisor };
 
 static const struct backend gvisor_backend;
 static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backend, NULL };
@@ -175,16 +178,15 @@ static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backe
  * with the engine's; a command takes a second, and what emulation makes of it; and witnesses listen on as with native: a SYN that nobody
  * answered is sent again after one second. */
 #define CONTAINER_BACKEND                                                                                              \
-    .name = "docker", .fences = fences, .fence_count = CONTAINER_FENCES, .peer4 = "172.31.78.3",                       \
-    .peer6 = "fd31:78::3", .runtimes = runtimes, .policies = policies, .bottle_mebibytes = 256,                        \
-    .command_milliseconds = 20000, .drain_milliseconds = 1000, .checks = container_checks, .remedy = remedy,           \
-    .door_address = door_address, .put = container_put, .exec = container_exec, .host_uid = host_uid,                  \
-    .fingerprint = container_fingerprint, .destroy = destroy
+    .name = "docker", .fences = fences, .fence_count = CONTAINER_FENCES, .fence_stops = fence_stops,                   \
+    .peer4 = "172.31.78.3", .peer6 = "fd31:78::3", .runtimes = runtimes, .policies = policies,                         \
+    .bottle_mebibytes = 256, .command_milliseconds = 20000, .drain_milliseconds = 1000, .checks = container_checks,    \
+    .remedy = remedy, .door_address = door_address, .put = container_put, .exec = container_exec,                      \
+    .host_uid = host_uid, .fingerprint = container_fingerprint, .destroy = destroy
 
 const struct backend docker_backend = {
     CONTAINER_BACKEND,
     .runtime = RUNC,
-    .partly = partly,
     .open_must_leak = open_must_leak,
     .policy_fences = policy_fences,
     .check_count = CONTAINER_CHECKS,
