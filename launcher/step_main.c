@@ -135,7 +135,7 @@ static void be_attended(char **command, const int input[2])
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0)
+    if (setsid() < 0 || dup2(input[0], 0) < 0 || syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         _exit(fail("can't prepare the command", 126));
     _exit(become(command));
 }
@@ -178,8 +178,9 @@ static int attend(char **command)
 
 int main(int argc, char **argv)
 {
-    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. */
-    if (syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0)
+    /* Linux 5.9 and later, which every engine's guest is; where it isn't there, nothing is started. No descriptor is beyond
+     * INT_MAX, and gVisor takes no larger bound. */
+    if (syscall(SYS_close_range, 3u, (unsigned)INT_MAX, 0u) != 0)
         return fail("can't close what was left open", 126);
     if (argc >= 3 && (strcmp(argv[1], "user") == 0 || strcmp(argv[1], "root") == 0))
         return step(argv[1], argv + 2);
