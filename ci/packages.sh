@@ -14,7 +14,8 @@ optional_test_packages="libclang-rt-dev"
 bench_packages="nmap bubblewrap"
 
 # To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them).
-sandbox_packages="bubblewrap socat ripgrep"
+sandbox_packages="bubblewrap socat ripgrep slirp4netns passt firejail python3"
+optional_sandbox_packages="runsc"
 
 # To run it on a host of its own (ci/lab). What that host has is listed in ci/lab/image/packages.
 lab_packages="qemu-system-x86 mmdebstrap uidmap fakeroot e2fsprogs python3 python3-pip"
