@@ -1,11 +1,8 @@
 /* The port sweeps: their order, and the real bottle-probe making them in a network of its own. */
 #include "../../probes/mechanisms/sweep.h"
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
+#include "probes_forbid.h"
 #include "probes_network.h"
 
 #define ALL 65535
@@ -273,20 +270,6 @@ Test(sweep, without_any_descriptor_says_so, .init = enter_network_with_loopback)
         expect(seq, STAGE_SOCKET, "EMFILE", "");
         cr_expect_eq(done[seq].sent, 0);
     }
-}
-
-/* As a bottle's seccomp filter would. */
-static void forbid(unsigned call)
-{
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = { .len = sizeof steps / sizeof *steps, .filter = steps };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-        _exit(126);
 }
 
 static void forbid_sockets(void)
