@@ -14,7 +14,8 @@ optional_test_packages="libclang-rt-dev"
 bench_packages="nmap bubblewrap docker.io"
 
 # To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them).
-sandbox_packages="bubblewrap socat ripgrep"
+sandbox_packages="bubblewrap socat ripgrep slirp4netns passt firejail python3"
+optional_sandbox_packages="runsc"
 
 # To run the docker backend's containers under gVisor (tests/e2e/test_docker_gvisor.py).
 gvisor_packages="docker.io runsc"

@@ -186,6 +186,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
     struct bottle_options bottle = {
         .without = options->kind == PHASE_OPEN ? backend_all_fences(options->backend) : options->without,
         .open = options->kind == PHASE_OPEN,
+        .first = options->principals[PRINCIPAL_USER] ? PRINCIPAL_USER : PRINCIPAL_ROOT,
         .policy = options->policy,
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,

@@ -35,8 +35,9 @@ struct door {
 };
 
 struct bottle_options {
-    uint32_t without; /* bits of the fences left out; the open bottle leaves out all */
-    bool open;        /* it is the open bottle */
+    uint32_t without;     /* bits of the fences left out; the open bottle leaves out all */
+    bool open;            /* it is the open bottle */
+    enum principal first; /* of those who will run something in it: who tries it out */
     struct door door;
     const char *policy;      /* a backend's own word for how tight it is ("hardened", "cidr"); NULL: its default */
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */

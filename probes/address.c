@@ -121,3 +121,8 @@ bool address_parse(const char *text, size_t size, struct address *address)
     }
     return false;
 }
+
+bool address_is_multicast(const struct address *address)
+{
+    return address->family == AF_INET6 ? address->ip[0] == 0xff : (address->ip[0] & 0xf0) == 0xe0;
+}

@@ -49,4 +49,7 @@ struct address {
 /* Parses exactly `size` bytes, which need not be terminated. */
 bool address_parse(const char *text, size_t size, struct address *address);
 
+/* Of an IPv4 or IPv6 address: is it a multicast group (RFC 5771, RFC 4291)? */
+bool address_is_multicast(const struct address *address);
+
 #endif

@@ -36,11 +36,6 @@ static bool is_dns(enum mechanism mechanism)
     }
 }
 
-static bool is_multicast(const struct address *address)
-{
-    return address->family == AF_INET6 ? address->ip[0] == 0xff : (address->ip[0] & 0xf0) == 0xe0;
-}
-
 /* Whether a mechanism can be tried at this address and port at all. */
 static bool target_fits(enum mechanism mechanism, const char *text, size_t size, uint64_t port)
 {
@@ -54,7 +49,7 @@ static bool target_fits(enum mechanism mechanism, const char *text, size_t size,
     case TRANSPORT_ICMP:
         return ip && port == 0;
     case TRANSPORT_GROUP:
-        return ip && is_multicast(&address) && port == 0;
+        return ip && address_is_multicast(&address) && port == 0;
     case TRANSPORT_VSOCK:
         return address.kind == ADDRESS_VSOCK && port == 0;
     case TRANSPORT_DESCRIPTOR:

@@ -61,7 +61,7 @@ static void send_away(struct door_guest *guest, const char *why)
 {
     char at[ENDPOINT_TEXT];
     door_at(at);
-    if (why != NULL)
+    if (why != NULL && !guest->nonce)
         outbox_stray(&guest->door->house->outbox, POINT_LO, at, guest->peer, why);
     loop_close(&guest->door->house->loop, &guest->source);
 }
@@ -106,6 +106,7 @@ static void guest_ready(struct loop_source *source, uint32_t events)
         .house = guest->door->house, .kind = WITNESS_TCP, .point = POINT_LO, .at = at, .peer = guest->peer
     };
     house_listen_to(&heard, &guest->cursor, (const uint8_t *)bytes, (size_t)size);
+    guest->nonce = guest->nonce || heard.any;
     take(guest, bytes, (size_t)size);
 }
 

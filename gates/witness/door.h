@@ -1,7 +1,7 @@
 /*
  * The door's endpoint: 127.0.0.1:SITE_PORT_DOOR of the host namespace. "BGD1 <32 hex digits>\n" is answered
  * by "BGD1 <HMAC-SHA-256 of those 16 bytes, 64 hex digits>\n", which nobody without the key can make up.
- * Whatever else is said to it is reported, and a nonce that comes through the door is a hit.
+ * A nonce that comes through the door is a hit; whatever else is said to it is reported as unexplained.
  */
 #ifndef GATES_WITNESS_DOOR_H
 #define GATES_WITNESS_DOOR_H
@@ -22,6 +22,7 @@ struct door_guest {
     size_t kept;
     char line[DOOR_QUESTION];
     struct windows_cursor cursor;
+    bool nonce; /* one was heard: an attempt got here, by the sweep through a relay, say */
     char peer[ENDPOINT_TEXT];
 };
 

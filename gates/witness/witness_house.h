@@ -8,6 +8,7 @@
 #include "host_input.h"
 #include "icmp.h"
 #include "neighbour.h"
+#include "taken_ports.h"
 #include "tcp.h"
 #include "udp.h"
 #include "unix_sockets.h"

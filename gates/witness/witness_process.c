@@ -137,7 +137,8 @@ static bool open_host(struct witness_house *all, struct error *error)
            tcp_open(&all->tcp, &all->conversations, &all->sweep_connections, POINT_LO, error) &&
            icmp_open(&all->icmp, house, POINT_LO, NULL, error) &&
            unix_sockets_open(&all->unix_sockets, &all->conversations, error) &&
-           vsock_open(&all->vsock, &all->conversations, error) && door_open(&all->door, house, error);
+           vsock_open(&all->vsock, &all->conversations, error) && door_open(&all->door, house, error) &&
+           taken_ports_open(house, error);
 }
 
 static bool open_all(struct witness_house *all, const struct witness_setup *setup, int channel, struct error *error)

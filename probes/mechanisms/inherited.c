@@ -49,8 +49,10 @@ void inherited_note(void)
 static ssize_t write_payload(const struct attempt *attempt, int fd)
 {
     ssize_t size = send(fd, attempt->request, attempt->request_size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    /* What is no socket was found writable, and SIGPIPE is ignored by the whole probe. */
-    return size < 0 && errno == ENOTSOCK ? write(fd, attempt->request, attempt->request_size) : size;
+    /* What is no socket, or may not be sent to, was found writable, and SIGPIPE is ignored by the whole probe. */
+    return size < 0 && (errno == ENOTSOCK || errno == EPERM || errno == EACCES || errno == ENOSYS)
+               ? write(fd, attempt->request, attempt->request_size)
+               : size;
 }
 
 /* Returns true if it must be asked again. */

@@ -80,7 +80,7 @@ int sweep_socket(const struct attempt *attempt, int type, uint16_t port)
     /* Else "::" would be taken for IPv4 as well, and collide with the sweep of that. */
     if (source.sin6_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&source, attempt->target_size) == 0)
+    if (bind(fd, (struct sockaddr *)&source, attempt->target_size) == 0 || sweep_is_forbidden(errno))
         return fd;
     int error = errno;
     close(fd);
@@ -103,6 +103,11 @@ void sweep_keep_error(struct attempt *attempt, int error)
 {
     if (attempt->error == 0 && error != ECONNREFUSED)
         attempt->error = error;
+}
+
+bool sweep_is_forbidden(int error)
+{
+    return error == EPERM || error == EACCES;
 }
 
 bool sweep_must_wait(int error)

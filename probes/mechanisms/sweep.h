@@ -29,7 +29,8 @@ uint16_t sweep_order_next(struct sweep_order *order);
 void sweep_begin(struct attempt *attempt);
 void sweep_aim(struct attempt *attempt, uint16_t port);
 
-/* A socket bound to the source port from which this port is swept; several may share it. -1 with errno. */
+/* A socket bound to the source port from which this port is swept; several may share it. Where the bottle forbids to bind, it isn't bound: who
+ * may not bind may still connect and send, and the nonce tells whose it is. -1 with errno. */
 int sweep_socket(const struct attempt *attempt, int type, uint16_t port);
 
 /* Whether this port of the swept address is the plan's door. */
@@ -37,6 +38,9 @@ bool sweep_meets_door(const struct attempt *attempt, uint16_t port);
 
 /* Keeps the first error of a port that isn't just closed. */
 void sweep_keep_error(struct attempt *attempt, int error);
+
+/* True for errors by which a bottle forbids a call. A port for which no socket is given was tried. */
+bool sweep_is_forbidden(int error);
 
 /* True for errors that say "not now": nothing was tried. */
 bool sweep_must_wait(int error);

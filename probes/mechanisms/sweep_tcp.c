@@ -159,9 +159,17 @@ static bool open_slot(struct attempt *attempt, struct tcp_sweep *sweep, struct l
     }
     if (sweep_must_wait(errno) || (errno == EADDRINUSE && sweep->opened))
         sweep->starved = errno;
-    else
+    else if (!sweep_is_forbidden(errno))
         finish(attempt, sweep, STAGE_SOCKET, errno);
     return false;
+}
+
+/* The bottle gives no socket for this port. */
+static void note_forbidden(struct attempt *attempt, struct lane *lane)
+{
+    sweep_keep_error(attempt, errno);
+    lane->port = 0;
+    attempt->sent++;
 }
 
 /* Tries the lane's next port from a free slot that has a socket. The slot is free again if that was decided at once;
@@ -175,8 +183,12 @@ static bool try_port(struct attempt *attempt, struct tcp_sweep *sweep, struct la
     if (slot->reused && doubtful && !sweep_must_wait(error)) {
         /* Is it the port's error, or that of using the socket again? A new one tells. */
         close_socket(slot);
-        if (!open_slot(attempt, sweep, lane, slot))
-            return false;
+        if (!open_slot(attempt, sweep, lane, slot)) {
+            bool forbidden = !attempt->ended && sweep_is_forbidden(errno);
+            if (forbidden)
+                note_forbidden(attempt, lane);
+            return forbidden;
+        }
         int fresh = connect_to(attempt, slot);
         if (fresh == error)
             sweep->trusted = error;
@@ -222,6 +234,10 @@ static bool fill(struct attempt *attempt, struct tcp_sweep *sweep, struct lane *
             if (slot->fd < 0 && (starved || !open_slot(attempt, sweep, lane, slot))) {
                 if (attempt->ended)
                     return false;
+                if (!starved && sweep_is_forbidden(errno)) {
+                    note_forbidden(attempt, lane);
+                    continue;
+                }
                 starved = true;
                 break;
             }
@@ -382,7 +398,7 @@ static void turn(struct attempt *attempt, uint64_t now)
     if (attempt->ended)
         return;
     if (!left)
-        finish(attempt, sweep, STAGE_SENT, attempt->error);
+        finish(attempt, sweep, sweep->opened ? STAGE_SENT : STAGE_SOCKET, attempt->error);
     else if (now >= attempt->deadline && !sweep->opened && sweep->starved != 0)
         finish(attempt, sweep, STAGE_SOCKET, sweep->starved);
     else if (now >= attempt->deadline)

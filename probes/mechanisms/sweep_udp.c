@@ -60,8 +60,12 @@ static bool send_next(struct attempt *attempt, struct udp_sweep *sweep)
     if (sweep->port == 0)
         return false;
     sweep_aim(attempt, sweep->port);
-    ssize_t sent = sendto(sweep->sockets[sweep->port < SWEEP_HALF], attempt->request, attempt->request_size,
-                          MSG_NOSIGNAL, &attempt->target.any, attempt->target_size);
+    int *fd = &sweep->sockets[sweep->port < SWEEP_HALF];
+    if (*fd < 0) /* forbidden so far */
+        *fd = sweep_socket(attempt, SOCK_DGRAM, sweep->port);
+    ssize_t sent = *fd < 0 ? -1
+                           : sendto(*fd, attempt->request, attempt->request_size, MSG_NOSIGNAL, &attempt->target.any,
+                                    attempt->target_size);
     if (sent < 0 && sweep_must_wait(errno))
         return false;
     if (sent < 0)
@@ -85,7 +89,7 @@ static void start(struct attempt *attempt, uint64_t now)
     sweep_order_start(&sweep->order, attempt->planned->nonce, attempt->planned->port);
     for (unsigned below = 0; below < 2; below++) {
         sweep->sockets[below] = sweep_socket(attempt, SOCK_DGRAM, below ? SWEEP_HALF - 1 : SWEEP_HALF);
-        if (sweep->sockets[below] < 0) {
+        if (sweep->sockets[below] < 0 && !sweep_is_forbidden(errno)) {
             finish(attempt, sweep, STAGE_SOCKET, errno);
             return;
         }
@@ -105,7 +109,8 @@ static void turn(struct attempt *attempt, uint64_t now)
     if (sweep->patience == 0 && sweep->order.left == 0 && sweep->port == 0)
         sweep->patience = now + ANSWER_TAIL;
     if (sweep->patience != 0 && (now >= sweep->patience || now >= attempt->deadline || attempt->proof[0] != '\0'))
-        finish(attempt, sweep, STAGE_SENT, attempt->error);
+        finish(attempt, sweep, sweep->sockets[0] < 0 && sweep->sockets[1] < 0 ? STAGE_SOCKET : STAGE_SENT,
+               attempt->error);
     else if (now >= attempt->deadline)
         finish(attempt, sweep, STAGE_DEADLINE, attempt->error);
     else

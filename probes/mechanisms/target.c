@@ -120,6 +120,17 @@ static bool fill_target(struct attempt *attempt, const struct address *address)
     }
 }
 
+/* The kernel sends multicast with one hop (ip(7)), and a network made in user space routes: it takes that hop away and drops
+ * the packet, but lets one with more pass. mDNS is sent with 255 (RFC 6762, 11). Where a bottle forbids it, one hop it is. */
+static void allow_hops(int fd, const struct address *address)
+{
+    const int hops = 255;
+    if (address->family == AF_INET && address_is_multicast(address))
+        (void)setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops);
+    if (address->family == AF_INET6 && address_is_multicast(address))
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
+}
+
 bool attempt_open(struct attempt *attempt, int type, int protocol)
 {
     struct address address;
@@ -143,6 +154,7 @@ bool attempt_open(struct attempt *attempt, int type, int protocol)
         attempt_end(attempt, STAGE_TARGET, ENXIO);
         return false;
     }
+    allow_hops(attempt->socket, &address);
     return true;
 }
 

@@ -64,6 +64,13 @@ def test_a_command_that_puts_nothing_around_what_it_runs_is_no_sandbox(account):
     assert "nothing around" in report["reason"]
 
 
+def test_it_is_looked_at_as_who_tries_something(account):
+    """A sandbox that only root can run."""
+    only = "test $(id -u) = 0 && exec unshare --net {probe}"
+    report = seen(run(account, only, "--vector=BG-049", "--as=root"), 0)
+    assert {attempt["principal"] for attempt in report["attempts"]} == {"root"}
+
+
 @pytest.mark.parametrize("wrap, why", [
     ("no-such-sandbox {probe}", "did not run what it was given: sh: 1: no-such-sandbox: "),
     ("bwrap --no-such-option {probe}", "Unknown option --no-such-option"),

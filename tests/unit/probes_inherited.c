@@ -2,6 +2,7 @@
 #include <linux/close_range.h>
 #include <sys/resource.h>
 
+#include "probes_forbid.h"
 #include "probes_trial.h"
 
 static int planted[8];
@@ -80,6 +81,24 @@ Test(inherited, pipe_and_sockets_get_the_nonce_whatever_their_number)
     expect_payload(pairs[0]);
     expect_payload(accept(listener, NULL, NULL)); /* it was connected before the probe began */
     expect_payload(high[0]);
+}
+
+static void hand_over_and_forbid_send(void)
+{
+    hand_over();
+    forbid(SYS_sendto);
+}
+
+Test(inherited, socket_is_written_to_where_the_bottle_forbids_to_send)
+{
+    int pairs[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs), 0);
+    plant(pairs[1], 5);
+    plan_begin(2000, NULL);
+    uint16_t seq = plan_add(MECHANISM_INHERITED, "@inherited", 0);
+    run(hand_over_and_forbid_send);
+    expect(seq, STAGE_SENT, "", "");
+    expect_payload(pairs[0]);
 }
 
 Test(inherited, descriptor_that_takes_nothing_is_told_and_keeps_no_other_from_it)

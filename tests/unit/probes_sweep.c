@@ -2,6 +2,7 @@
 #include "../../probes/mechanisms/sweep.h"
 #include <sys/resource.h>
 
+#include "probes_forbid.h"
 #include "probes_network.h"
 
 #define ALL 65535
@@ -269,6 +270,58 @@ Test(sweep, without_any_descriptor_says_so, .init = enter_network_with_loopback)
         expect(seq, STAGE_SOCKET, "EMFILE", "");
         cr_expect_eq(done[seq].sent, 0);
     }
+}
+
+static void forbid_sockets(void)
+{
+    forbid(SYS_socket);
+}
+
+static void forbid_bind(void)
+{
+    forbid(SYS_bind);
+}
+
+static void forbid_connect(void)
+{
+    forbid(SYS_connect);
+}
+
+Test(sweep, that_is_given_no_socket_has_tried_every_port, .init = enter_network_with_loopback)
+{
+    plan_begin(20000, NULL);
+    plan_add(MECHANISM_SWEEP_TCP, "127.0.0.1", ALL);
+    plan_add(MECHANISM_SWEEP_UDP, "127.0.0.1", ALL);
+    run(forbid_sockets);
+    for (uint16_t seq = 1; seq <= 2; seq++) {
+        expect(seq, STAGE_SOCKET, "EPERM", "");
+        cr_expect_eq(done[seq].sent, ALL);
+        cr_expect_lt(done[seq].microseconds, 10000000);
+    }
+}
+
+Test(sweep, that_may_not_connect_has_tried_every_port, .init = enter_network_with_loopback)
+{
+    plan_begin(20000, NULL);
+    plan_add(MECHANISM_SWEEP_TCP, "127.0.0.1", ALL);
+    run(forbid_connect);
+    expect(1, STAGE_SENT, "EPERM", "");
+    cr_expect_eq(done[1].sent, ALL);
+}
+
+Test(sweep, that_may_not_bind_brings_its_nonce_there_all_the_same, .init = enter_network_with_loopback)
+{
+    struct endpoint *tcp = world_add(ANSWERS_TOKEN, SOCK_STREAM, NULL);
+    struct endpoint *udp = world_add(ANSWERS_TOKEN, SOCK_DGRAM, NULL);
+    plan_begin(20000, NULL);
+    uint16_t by_tcp = plan_add(MECHANISM_SWEEP_TCP, "127.0.0.1", ALL);
+    uint16_t by_udp = plan_add(MECHANISM_SWEEP_UDP, "127.0.0.1", ALL);
+    run(forbid_bind);
+    expect(by_tcp, STAGE_ANSWERED, "", TOKEN);
+    cr_expect_eq(done[by_tcp].sent, ALL);
+    cr_expect_eq(done[by_udp].sent, ALL);
+    cr_expect(heard_nonce(tcp, by_tcp));
+    cr_expect(heard_nonce(udp, by_udp));
 }
 
 Test(sweep, beyond_those_that_fit_was_not_made, .init = enter_network_with_loopback)

@@ -276,6 +276,36 @@ static bool was_reported(const char *group)
     return false;
 }
 
+/* Frames to this destination that carry the nonce of the attempt and have more than one hop left. */
+static unsigned count_far_reaching(int family, const char *group, uint16_t seq)
+{
+    uint8_t address[16];
+    unsigned count = 0;
+    inet_pton(family, group, address);
+    for (size_t i = 0; i < frame_count; i++) {
+        const uint8_t *ip = frames[i].bytes + 14;
+        bool six = frames[i].bytes[12] == 0x86 && frames[i].bytes[13] == 0xdd;
+        bool to = six == (family == AF_INET6) && memcmp(ip + (six ? 24 : 16), address, six ? 16 : 4) == 0;
+        count += to && ip[six ? 7 : 8] > 1 && wire_has_nonce(frames[i].bytes, frames[i].size, seq);
+    }
+    return count;
+}
+
+Test(wire, what_goes_to_a_multicast_group_has_more_than_one_hop)
+{
+    int far = wire_enter();
+    WIRE_SKIP_IF(far < 0);
+    plan_begin(1000, NULL);
+    uint16_t four = plan_add(MECHANISM_UDP, "239.77.1.9", 4077);
+    uint16_t unconnected = plan_add(MECHANISM_UDP_SENDTO, "239.77.1.8", 4077);
+    uint16_t six = plan_add(MECHANISM_UDP, "ff15::77:9%near", 4077);
+    run(NULL);
+    wire_take_all(far);
+    cr_expect_eq(count_far_reaching(AF_INET, "239.77.1.9", four), 3);
+    cr_expect_eq(count_far_reaching(AF_INET, "239.77.1.8", unconnected), 3);
+    cr_expect_eq(count_far_reaching(AF_INET6, "ff15::77:9", six), 3);
+}
+
 Test(wire, a_join_is_reported_to_the_link_and_stands_long_enough_for_that)
 {
     int far = wire_enter();

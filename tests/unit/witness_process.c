@@ -42,6 +42,47 @@ static const struct reach reaches[] = {
 };
 #define REACHES (sizeof reaches / sizeof *reaches)
 
+/* What an engine may do before it leads a bottle to a port of host loopback: 0, or the errno of binding it. */
+static int bind_errno(struct test_site *site, const char *address, uint16_t port)
+{
+    struct sockaddr_storage where;
+    socklen_t size = site_address(address, port, &where);
+    int fd = socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    site_check(site, fd >= 0, "socket: %s", strerror(errno));
+    int failed = bind(fd, (struct sockaddr *)&where, size) == 0 ? 0 : errno;
+    close(fd);
+    return failed;
+}
+
+static void asked_ports(struct test_site *site)
+{
+    site_watch(site, 0, false, TRANSPORT_TCP, "0.0.0.0", 20401);
+    site_watch(site, 1, false, TRANSPORT_TCP, "::", 20402);
+    site_watch(site, 2, false, TRANSPORT_TCP, "0.0.0.0", 20401); /* the other principal's */
+    site_watch(site, 3, false, TRANSPORT_TCP, "1.1.1.1", 20403);
+    site_watch(site, 4, false, TRANSPORT_UDP, "0.0.0.0", 20404);
+    site_watch(site, 5, false, TRANSPORT_TCP, "10.77.0.254", 20405);
+    site_watch(site, 6, false, TRANSPORT_TCP, "0.0.0.0", 99);
+    site_start_witness(site);
+    site_check(site, bind_errno(site, "127.0.0.1", 20401) == EADDRINUSE, "the gateway's port looks free");
+    site_check(site, bind_errno(site, "::1", 20402) == EADDRINUSE, "the gateway's port looks free by IPv6");
+    site_check(site, bind_errno(site, "127.0.0.1", 20403) == 0 && bind_errno(site, "127.0.0.1", 20404) == 0,
+               "ports that nobody was asked for");
+    site_check(site, bind_errno(site, "127.0.0.1", 20405) == EADDRINUSE,
+               "the gateway's port looks free by its address");
+    site_check(site, bind_errno(site, "127.0.0.1", 99) == 0, "a port that needs a privilege");
+    int fd = site_connect(site, SOCK_STREAM, 0, NULL, "127.0.0.1", 20401);
+    site_check(site, send(fd, site->watches[0].nonce, NONCE_BYTES, 0) == NONCE_BYTES, "send: %s", strerror(errno));
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "lo", "127.0.0.1:20401", false),
+               "a taken port is not listened at");
+}
+
+Test(witness, a_gateways_port_of_host_loopback_looks_taken_and_is_heard)
+{
+    in_site(asked_ports);
+}
+
 static uint8_t transport_of(enum way way)
 {
     if (way == WAY_PING)

@@ -219,9 +219,10 @@ Test(witness_quiet, the_door_proves_that_it_has_the_key_and_leaves_no_trace)
 
 static void abused_door(struct test_site *site)
 {
-    char line[64] = "BGD1 ";
+    char line[64] = "BGD1 ", other[64] = "GET /";
     site_watch(site, 0, false, TRANSPORT_TCP, "1.1.1.1", 80);
     encode_hex(site->watches[0].nonce, NONCE_BYTES, line + 5);
+    strcpy(stpcpy(other + 5, line + 5), "\n");
     strcat(line, "\n");
     site_start_witness(site);
     ask_door(site, "GET / HTTP/1.1\r\n\r\n", NULL);
@@ -236,6 +237,13 @@ static void abused_door(struct test_site *site)
                "a nonce through the door went unheard");
     site_check(site, site_was_heard(site, 0, WITNESS_CAPTURE, "lo", "127.0.0.1:7701", false),
                "a nonce through the door went unseen");
+    site->message_count = 0;
+    site_start_witness(site);
+    ask_door(site, other, NULL);
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, 0, WITNESS_TCP, "lo", "127.0.0.1:7701", false),
+               "a nonce that is no challenge went unheard");
+    site_check_no(site, WITNESS_STRAY);
 }
 
 Test(witness_quiet, what_is_no_challenge_or_carries_a_nonce_is_told_by_the_door)

@@ -129,7 +129,9 @@ static void last_line(int said, char line[160])
 static enum principal looker(const struct bottle *bottle)
 {
     uid_t uid = 0;
-    return wrap_backend.host_uid(bottle, PRINCIPAL_USER, &uid, NULL) && uid == 65534 ? PRINCIPAL_USER : PRINCIPAL_ROOT;
+    return bottle->first == PRINCIPAL_USER && wrap_backend.host_uid(bottle, PRINCIPAL_USER, &uid, NULL) && uid == 65534
+               ? PRINCIPAL_USER
+               : PRINCIPAL_ROOT;
 }
 
 /* Runs bottle-step in the sandbox until `pid` has been looked at. */

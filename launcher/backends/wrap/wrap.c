@@ -111,6 +111,7 @@ static struct bottle *start(const struct bottle_options *options, struct error *
         return NULL;
     }
     bottle->open = options->open;
+    bottle->first = options->first;
     bottle->command = bottle->open ? words.open_command : words.command;
     bottle->door = options->door;
     char directory[] = DIRECTORY;

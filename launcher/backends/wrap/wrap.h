@@ -12,8 +12,9 @@
 #define WRAP_LINE     8192 /* bytes of a command line, with what stands for its words */
 
 struct bottle {
-    const char *command; /* the line, with its words in braces; borrowed */
-    bool open;           /* it is the one without a fence */
+    const char *command;  /* the line, with its words in braces; borrowed */
+    bool open;            /* it is the one without a fence */
+    enum principal first; /* who tries it out: a sandbox may be for one of them only */
     struct door door;
     char directory[32];
     char version[64];
