@@ -13,12 +13,10 @@ optional_test_packages="libclang-rt-dev"
 # To compare its speed with other tools' (tests/bench).
 bench_packages="nmap bubblewrap docker.io"
 
-# To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them).
-sandbox_packages="bubblewrap socat ripgrep slirp4netns passt firejail python3"
+# To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them), and containers under
+# gVisor (tests/e2e/test_docker_gvisor.py).
+sandbox_packages="bubblewrap socat ripgrep slirp4netns passt firejail python3 docker.io iptables"
 optional_sandbox_packages="runsc"
-
-# To run the docker backend's containers under gVisor (tests/e2e/test_docker_gvisor.py).
-gvisor_packages="docker.io runsc"
 
 # To run it on a host of its own (ci/lab). What that host has is listed in ci/lab/image/packages.
 lab_packages="qemu-system-x86 mmdebstrap uidmap fakeroot e2fsprogs python3 python3-pip"
