@@ -163,6 +163,7 @@ def start(words, word):
             vmm.kill()
             vmm.wait()
         row["pid"] = vmm.pid
+        (directory(name) / "agent-console.log").write_bytes(b"a kernel boots\nlast \x01 words\n")
     row["state"] = "running" if lives(row["pid"]) or word == "no-vmm" else "stopped"
     machines.write(name, json.dumps(row).encode())
     print(f"Machine '{name}' running (PID: {row['pid']})")

@@ -227,9 +227,13 @@ static bool wait_for_answer(struct bottle *bottle, struct error *error)
             why = now;
         enum vmm vmm = find_vmm(bottle, NULL);
         int left = clock_poll_timeout(deadline);
-        if (vmm == VMM_DEAD || (left > 0 && has_ended(bottle->monitor_handle, pause < left ? pause : left)))
+        if (vmm == VMM_DEAD || (left > 0 && has_ended(bottle->monitor_handle, pause < left ? pause : left))) {
+            char last[MACHINE_LAST_WORDS];
+            machine_last_words(bottle, last);
             return error_set(error, ERROR_ABSENT,
-                             "the engine says that the machine runs, and it has no VMM that lives: %.256s", why.text);
+                             "the engine says that the machine runs, and it has no VMM that lives%s: %.256s", last,
+                             why.text);
+        }
         if (left == 0)
             return error_set(error, ERROR_ABSENT,
                              "the engine says that the machine runs, and it answers nothing: %.256s", why.text);

@@ -91,9 +91,12 @@ static bool put(struct bottle *bottle, const char *script, const char *name, int
         int status = put_once(bottle, command, path, source, line, error);
         if (status == 0 || status < 0)
             return status == 0;
-        if (!may_pass(bottle, line, ++tries, deadline))
-            return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s", path, status,
-                             line);
+        if (!may_pass(bottle, line, ++tries, deadline)) {
+            char last[MACHINE_LAST_WORDS];
+            machine_last_words(bottle, last);
+            return error_set(error, ERROR_BROKEN, "can't make %s in the machine%s: exit status %d: %s", path, last,
+                             status, line);
+        }
     }
 }
 

@@ -74,6 +74,10 @@ void machine_find_libraries(struct bottle *bottle);
 /* See fence_log.c. */
 void machine_fence_log(struct bottle *bottle, char text[FENCE_LOG]);
 
+/* last_words.c: " (its VMM ended by signal 9; x.log ends with \"...\")", for an error; "" if its VMM lives, or nothing is known of its end. */
+#define MACHINE_LAST_WORDS 192
+void machine_last_words(const struct bottle *bottle, char text[MACHINE_LAST_WORDS]);
+
 /* See structure.c. */
 bool machine_structural(uint16_t vector, const char *address);
 
