@@ -76,10 +76,19 @@ static void print_fence(const struct backend *backend, const struct fence *fence
             printf("    and `%s` stops it too\n", backend->fences[i].name);
 }
 
+/* The table whose fences are told is that of one runtime, where there are several. */
+static void mutant_command(const struct backend *backend, const struct fence *fence, const char *id, char text[160])
+{
+    snprintf(text, 160, "bottle-gate run --backend=%s%s%s --vector=%s --mutant=%s", backend->name,
+             backend->runtime != NULL ? " --runtime=" : "", backend->runtime != NULL ? backend->runtime : "", id,
+             fence->name);
+}
+
 static void print_mutant(const struct backend *backend, const struct fence *fence, void *context)
 {
-    printf("  bottle-gate run --backend=%s --vector=%s --mutant=%s\n", backend->name, (const char *)context,
-           fence->name);
+    char text[160];
+    mutant_command(backend, fence, context, text);
+    printf("  %s\n", text);
     printf("      that the gate would notice: without that fence it must FAIL, exit 1\n");
 }
 
@@ -159,10 +168,9 @@ static void add_fence(const struct backend *backend, const struct fence *fence, 
 
 static void add_mutant(const struct backend *backend, const struct fence *fence, void *context)
 {
-    char text[128], id[8];
+    char text[160];
     cJSON *commands = context;
-    snprintf(id, sizeof id, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(commands, "id")));
-    snprintf(text, sizeof text, "bottle-gate run --backend=%s --vector=%s --mutant=%s", backend->name, id, fence->name);
+    mutant_command(backend, fence, cJSON_GetStringValue(cJSON_GetObjectItem(commands, "id")), text);
     cJSON_AddItemToArray(cJSON_GetObjectItem(commands, "mutants"), cJSON_CreateString(text));
 }
 
