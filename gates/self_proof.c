@@ -103,7 +103,7 @@ static bool stays_in_anyway(const struct run *run, uint16_t seq, enum principal 
 }
 
 /* Notes what is wrong with an attempt of one run of the pair. Its own vectors must be blocked with the fence and escape
- * without it. The others must stay blocked without it, but for those of which the fence stops a part; where masking fences were left out as well, that says
+ * without it. The others must stay blocked without it, but for those of which nothing is expected; where masking fences were left out as well, that says
  * nothing. */
 static void expect(const struct run *run, struct fence_pair *pair, bool with, uint16_t seq, enum principal principal)
 {

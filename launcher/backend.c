@@ -39,6 +39,14 @@ int backend_find_fence(const struct backend *backend, const char *name)
     return -1;
 }
 
+bool backend_has_way(const struct structural_way *ways, size_t count, uint16_t vector, const char *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ways[i].vector == vector && strncmp(address, ways[i].address, strlen(ways[i].address)) == 0)
+            return true;
+    return false;
+}
+
 const char *backend_find_policy(const struct backend *backend, const char *name)
 {
     for (size_t i = 0; backend->policies != NULL && backend->policies[i] != NULL; i++)

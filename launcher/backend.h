@@ -79,6 +79,12 @@ struct exec_streams {
     bool terminal; /* input is a slave from open_terminal and becomes the command's controlling terminal */
 };
 
+/* A way that a make of bottle hasn't, open or not: a vector, at places that begin so ("": at all of them). */
+struct structural_way {
+    uint16_t vector;
+    const char *address;
+};
+
 struct backend {
     const char *name;
     const struct fence *fences;
@@ -192,6 +198,9 @@ const struct backend *backend_at(size_t index);
 
 /* The fence with this name: its index, or -1. */
 int backend_find_fence(const struct backend *backend, const char *name);
+
+/* What a backend's `structural` answers by a table of its own, `count` rows. */
+bool backend_has_way(const struct structural_way *ways, size_t count, uint16_t vector, const char *address);
 
 /* The backend's own text for this policy, or NULL if it has none of that name. */
 const char *backend_find_policy(const struct backend *backend, const char *name);

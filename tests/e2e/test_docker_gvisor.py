@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from test_docker import descendants
+from test_docker import descendants, root  # noqa: F401 (a fixture)
 
 WHOLE = bool(os.environ.get("WHOLE"))
 ENGINE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,17 +22,6 @@ RUNSC = shutil.which("runsc", path=ENGINE_PATH)
 # What its kernel doesn't have, by its own account alone.
 UNPROVED = {"BG-064", "BG-068"}
 STRUCTURE = {"BG-028", "BG-034", "BG-039", "BG-069", "BG-114", "BG-116"}
-
-
-@pytest.fixture
-def root(account):
-    if not account.is_root:
-        pytest.skip("the engine needs root")
-    ready = account.run("bottle-gate", "preflight", "--backend=docker", "--runtime=runc", "--json")
-    if ready.returncode != 0 and os.environ.get("MUST_WORK") != "1":
-        pytest.skip(ready.stdout)
-    assert ready.returncode == 0, ready.stdout
-    return account
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def start(words, word):
             vmm.kill()
             vmm.wait()
         row["pid"] = vmm.pid
-        (directory(name) / "agent-console.log").write_bytes(b"a kernel boots\nlast \x01 words\n")
+        (directory(name) / "agent-console.log").write_bytes(b'a kernel boots\n{"level":"INFO","fields":{"message":"last \\u0001 words","uptime_ms":1}}\n')
     row["state"] = "running" if lives(row["pid"]) or word == "no-vmm" else "stopped"
     machines.write(name, json.dumps(row).encode())
     print(f"Machine '{name}' running (PID: {row['pid']})")

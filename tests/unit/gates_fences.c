@@ -65,3 +65,14 @@ Test(fences, an_open_bottle_must_leak_only_what_its_fences_claim)
         for (const uint16_t *id = backend->open_must_leak; *id != 0; id++)
             cr_expect(vector_find(*id) != NULL && is_stopped(backend, *id), "BG-%03u of %s", *id, backend->name);
 }
+
+Test(backends, what_is_absent_by_their_make_is_absent_at_its_places_alone)
+{
+    bool (*of_machines)(uint16_t, const char *) = smolmachines_backend.structural;
+    cr_expect(of_machines(21, "::ffff:127.0.0.1") && !of_machines(21, "::127.0.0.1"));
+    cr_expect(of_machines(45, "fe80::a9fe:a9fe%*") && !of_machines(45, "169.254.169.254"));
+    cr_expect(of_machines(20, "127.9.9.9") && of_machines(20, "::") && !of_machines(22, "10.77.0.1"));
+    bool (*of_gvisor)(uint16_t, const char *) = backend_find_runtime(&docker_backend, "runsc")->structural;
+    cr_expect(of_gvisor(28, "@abstract") && !of_gvisor(28, "127.0.0.1"));
+    cr_expect(of_gvisor(34, "234.*") && !of_gvisor(34, "203.0.113.34") && !of_gvisor(112, "/run/host"));
+}

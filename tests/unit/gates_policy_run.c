@@ -1,12 +1,10 @@
 /* A whole run whose backend starts nothing: with which policy it was asked to. */
 #include <criterion/criterion.h>
-#include <linux/close_range.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "../../gates/run.h"
+#include "gates_whole_run.h"
 
 /* Bottles that were to be started with "tight", and with anything else; shared with the processes of a run. */
 static atomic_uint *tight, *loose;
@@ -28,18 +26,7 @@ Test(policy, the_bottles_of_a_run_are_started_with_it)
     atomic_uint *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(shared, MAP_FAILED);
     tight = shared, loose = shared + 1;
-    struct run_options options = { .backend = &backend,
-                                   .policy = policies[1],
-                                   .principals = { true, true },
-                                   .vectors = { 20 },
-                                   .vector_count = 1,
-                                   .deadline_milliseconds = 500,
-                                   .self_proof = SELF_PROOF_OPEN,
-                                   .sweep = SWEEP_OFF,
-                                   .mutant = -1 };
-    /* A bare probe writes into whatever it inherits, and Criterion keeps this test's data behind a descriptor. */
-    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    struct run *run = run_execute(&options, &error);
+    struct run *run = whole_run(&backend, policies[1], &error);
     cr_assert_not_null(run, "%s", error.text);
     cr_expect_eq(run->verdict, RUN_BROKEN);
     cr_expect(*tight == 2 && *loose == 0, "%u %u", *tight, *loose);

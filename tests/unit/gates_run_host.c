@@ -1,10 +1,8 @@
 /* A whole run of which one phase finds that this host lacks something: that is said, but never in place of an escape. */
 #include <criterion/criterion.h>
-#include <linux/close_range.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../../gates/run.h"
+#include "gates_whole_run.h"
 
 static bool leaky; /* the fenced bottle has no fences */
 
@@ -26,17 +24,7 @@ static struct run *execute(bool leaks, struct error *error)
     backend = native_backend;
     backend.start = start_but_no_open_one;
     leaky = leaks;
-    struct run_options options = { .backend = &backend,
-                                   .principals = { true, true },
-                                   .vectors = { 20 },
-                                   .vector_count = 1,
-                                   .deadline_milliseconds = 5000,
-                                   .self_proof = SELF_PROOF_OPEN,
-                                   .sweep = SWEEP_OFF,
-                                   .mutant = -1 };
-    /* A bare probe writes into whatever it inherits, and Criterion keeps this test's data behind a descriptor. */
-    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    return run_execute(&options, error);
+    return whole_run(&backend, NULL, error);
 }
 
 Test(lacking_host, ends_the_run_without_a_verdict)

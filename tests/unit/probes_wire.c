@@ -3,12 +3,10 @@
  * of a SYN, a SYN alone, a broadcast, a membership report; and where it goes when the plan says "your gateway" or
  * "your first link". See probes_wire.h.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/icmp6.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "probes_forbid.h"
 #include "probes_wire.h"
 
 Test(wire, a_fast_open_puts_the_whole_nonce_into_the_SYN)
@@ -276,17 +274,19 @@ static bool was_reported(const char *group)
     return false;
 }
 
-/* Frames to this destination that carry the nonce of the attempt and have more than one hop left. */
-static unsigned count_far_reaching(int family, const char *group, uint16_t seq)
+/* Packets to this destination that carry the nonce of the attempt and have at least so many hops left. */
+static unsigned count_packets(int family, const char *to, uint16_t seq, uint8_t hops)
 {
+    const size_t header = family == AF_INET6 ? 40 : 20, at = family == AF_INET6 ? 24 : 16;
     uint8_t address[16];
     unsigned count = 0;
-    inet_pton(family, group, address);
+    inet_pton(family, to, address);
     for (size_t i = 0; i < frame_count; i++) {
         const uint8_t *ip = frames[i].bytes + 14;
         bool six = frames[i].bytes[12] == 0x86 && frames[i].bytes[13] == 0xdd;
-        bool to = six == (family == AF_INET6) && memcmp(ip + (six ? 24 : 16), address, six ? 16 : 4) == 0;
-        count += to && ip[six ? 7 : 8] > 1 && wire_has_nonce(frames[i].bytes, frames[i].size, seq);
+        count += frames[i].size > 14 + header && six == (family == AF_INET6) &&
+                 memcmp(ip + at, address, family == AF_INET6 ? 16 : 4) == 0 && ip[six ? 7 : 8] >= hops &&
+                 wire_has_nonce(frames[i].bytes, frames[i].size, seq);
     }
     return count;
 }
@@ -301,9 +301,9 @@ Test(wire, what_goes_to_a_multicast_group_has_more_than_one_hop)
     uint16_t six = plan_add(MECHANISM_UDP, "ff15::77:9%near", 4077);
     run(NULL);
     wire_take_all(far);
-    cr_expect_eq(count_far_reaching(AF_INET, "239.77.1.9", four), 3);
-    cr_expect_eq(count_far_reaching(AF_INET, "239.77.1.8", unconnected), 3);
-    cr_expect_eq(count_far_reaching(AF_INET6, "ff15::77:9", six), 3);
+    cr_expect_eq(count_packets(AF_INET, "239.77.1.9", four, 2), 3);
+    cr_expect_eq(count_packets(AF_INET, "239.77.1.8", unconnected, 2), 3);
+    cr_expect_eq(count_packets(AF_INET6, "ff15::77:9", six, 2), 3);
 }
 
 Test(wire, a_join_is_reported_to_the_link_and_stands_long_enough_for_that)
@@ -361,19 +361,6 @@ Test(wire, a_join_where_there_is_but_a_loopback_is_made_there)
     cr_expect_lt(done[four].microseconds, 450000, "to the deadline, which is sooner");
 }
 
-/* How many packets over IPv6 to this address carry the nonce of the attempt. */
-static unsigned count_packets6(const char *to, uint16_t seq)
-{
-    uint8_t address[16];
-    unsigned count = 0;
-    inet_pton(AF_INET6, to, address);
-    for (size_t i = 0; i < frame_count; i++)
-        count += frames[i].size > 14 + 40 && frames[i].bytes[12] == 0x86 &&
-                 memcmp(frames[i].bytes + 14 + 24, address, 16) == 0 &&
-                 wire_has_nonce(frames[i].bytes, frames[i].size, seq);
-    return count;
-}
-
 Test(wire, a_route_address_leads_to_the_gateway_and_a_star_to_the_first_link_that_is_up)
 {
     int far = wire_enter();
@@ -388,8 +375,8 @@ Test(wire, a_route_address_leads_to_the_gateway_and_a_star_to_the_first_link_tha
     wire_take_all(far);
     struct piece piece;
     cr_expect_eq(wire_count_datagrams("10.9.0.254", 4001, four), 3, "%s", outcome.output);
-    cr_expect_eq(count_packets6("fe80::fe", six), 3);
-    cr_expect_eq(count_packets6("fe80::fe", star), 3);
+    cr_expect_eq(count_packets(AF_INET6, "fe80::fe", six, 0), 3);
+    cr_expect_eq(count_packets(AF_INET6, "fe80::fe", star, 0), 3);
     cr_assert(wire_find_syn(4003, &piece));
     cr_expect_str_eq(piece.to, "10.9.0.254");
     cr_expect_eq(done[syn].stage, STAGE_DEADLINE);
@@ -404,17 +391,7 @@ Test(wire, a_route_address_leads_to_the_gateway_and_a_star_to_the_first_link_tha
 /* Makes socket(AF_NETLINK, ...) fail as a bottle's seccomp filter would. */
 static void forbid_netlink(void)
 {
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = { .len = sizeof steps / sizeof *steps, .filter = steps };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-        _exit(126);
+    forbid_where(SYS_socket, ~0u, AF_NETLINK);
 }
 
 Test(wire, where_the_kernel_may_not_be_asked_the_literal_and_the_loopback_are_taken)
@@ -427,7 +404,7 @@ Test(wire, where_the_kernel_may_not_be_asked_the_literal_and_the_loopback_are_ta
     run(forbid_netlink);
     wire_take_all(far);
     cr_expect_eq(wire_count_datagrams("192.0.2.1", 4001, four), 3);
-    cr_expect_eq(count_packets6("fe80::fe", star), 0);
+    cr_expect_eq(count_packets(AF_INET6, "fe80::fe", star, 0), 0);
     cr_expect_neq(done[star].stage, STAGE_TARGET);
 }
 

@@ -21,10 +21,7 @@
 #define ARGUMENTS            "\"--network=host\",\"--ignore-cgroups\""
 
 /* Each row was seen in runs (0.0~20221219.0): caught without a sandbox, and not from an open bottle. A row never makes an escape good. */
-static const struct {
-    uint16_t vector;
-    const char *address; /* how it begins, as the plan has it */
-} structure[] = {
+static const struct structural_way structure[] = {
     /* Abstract Unix sockets of its own kernel; three streams. */
     { 28, "@" },
     { 114, "" },
@@ -39,10 +36,7 @@ static const struct {
 
 bool gvisor_structural(uint16_t vector, const char *address)
 {
-    for (size_t i = 0; i < sizeof structure / sizeof *structure; i++)
-        if (structure[i].vector == vector && strncmp(address, structure[i].address, strlen(structure[i].address)) == 0)
-            return true;
-    return false;
+    return backend_has_way(structure, sizeof structure / sizeof *structure, vector, address);
 }
 
 bool gvisor_is_here(struct error *error)

@@ -249,7 +249,6 @@ static bool has_own_kernel(const struct bottle *bottle, struct error *error)
            error_set(error, ERROR_BROKEN, "what runs in the machine sees the host's kernel: its boot id is the same");
 }
 
-/* That machines start on this host the preflight has shown: one that doesn't is a run without evidence, and nothing that the host lacks. */
 /* The engine gives a machine 30 s to boot and ends it then (1.4.0, 1.32.2), which a busy or emulated host may exceed: above all at the first
  * start, when nothing is in memory yet. That says nothing of the machine's fences, so it is started again. */
 static bool is_late(const char *text)
@@ -257,6 +256,7 @@ static bool is_late(const char *text)
     return strstr(text, "did not become ready") != NULL || strstr(text, "before the agent was ready") != NULL;
 }
 
+/* That machines start on this host the preflight has shown: one that doesn't is a run without evidence, and nothing that the host lacks. */
 static bool start_machine(struct bottle *bottle, struct error *error)
 {
     for (int tries = 1;; tries++) {

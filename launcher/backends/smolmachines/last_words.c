@@ -14,6 +14,7 @@
 
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
+#include "../../smolvm/json.h"
 #include "machine.h"
 
 #define TAIL    4096
@@ -48,15 +49,24 @@ static void find_log(const struct bottle *bottle, char path[PATH_MAX])
         fts_close(walk);
 }
 
+/* The guest's agent writes {"fields":{"message":"..."}}, and as it boots {"message":"..."} (smolvm 1.4.0). */
+static void show_message(const char *text, char line[LINE])
+{
+    cleanup_json cJSON *told = smolvm_json_parse(text, strlen(text));
+    const cJSON *fields = smolvm_json_field(told, "fields");
+    if (!smolvm_json_show(smolvm_json_field(fields != NULL ? fields : told, "message"), line, LINE))
+        snprintf(line, LINE, "%.*s", LINE - 1, text);
+}
+
 static void read_last_line(const char *path, char line[LINE])
 {
-    char text[TAIL];
+    char text[TAIL], last[TAIL];
     cleanup_close int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     off_t size = file >= 0 ? lseek(file, 0, SEEK_END) : -1;
     ssize_t got = size > 0 ? pread(file, text, sizeof text, size > TAIL ? size - TAIL : 0) : 0;
     *line = '\0';
     if (got > 0)
-        smolvm_last_line(text, (size_t)got, line, LINE);
+        smolvm_last_line(text, (size_t)got, last, sizeof last), show_message(last, line);
 }
 
 /* False if its VMM lives, or which one it was isn't known. */

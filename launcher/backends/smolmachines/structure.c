@@ -3,14 +3,9 @@
  * was seen in runs (1.32.2): caught without a sandbox, and not from an open machine. A way that isn't here and that an open machine doesn't
  * show is INCONCLUSIVE. A row never makes an escape good: what is heard of the fenced machine is an escape.
  */
-#include <string.h>
-
 #include "machine.h"
 
-static const struct {
-    uint16_t vector;
-    const char *address; /* how the address begins, as the plan has it */
-} structure[] = {
+static const struct structural_way structure[] = {
     /* A loopback, files, Unix sockets and descriptors of its own kernel; vsock ports that the VMM connects, and no others. */
     { 1, "" },
     { 20, "" },
@@ -34,8 +29,5 @@ static const struct {
 
 bool machine_structural(uint16_t vector, const char *address)
 {
-    for (size_t i = 0; i < sizeof structure / sizeof *structure; i++)
-        if (structure[i].vector == vector && strncmp(address, structure[i].address, strlen(structure[i].address)) == 0)
-            return true;
-    return false;
+    return backend_has_way(structure, sizeof structure / sizeof *structure, vector, address);
 }
