@@ -159,7 +159,7 @@ def start(words, word):
         vmm = subprocess.Popen(["smolvm", verb, f"{directory(name)}/boot-config.json"], executable="/bin/sh", cwd=HERE, stdin=reads,
                                pass_fds=[writes], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                env={} if word == "hidden-vmm" else None)
-        if word == "dead-vmm":
+        if word == "dead-vmm" or word == "dies-early" and starts < 3:
             vmm.kill()
             vmm.wait()
         row["pid"] = vmm.pid

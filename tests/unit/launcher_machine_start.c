@@ -115,7 +115,7 @@ static const struct refusal dead[] = {
       "has no VMM that lives: smolvm machine exec ended with status 1: Error: machine" },
 };
 
-Test(launcher_machine_start, a_machine_that_is_said_to_run_and_has_no_vmm_is_given_up_at_once)
+Test(launcher_machine_start, a_machine_that_is_said_to_run_and_has_no_vmm_is_not_waited_for)
 {
     EXPECT_REFUSED(dead);
 }
@@ -185,6 +185,21 @@ Test(launcher_machine_start, a_machine_that_does_not_become_ready_in_the_engines
 {
     behave("start late");
     machine_must_end(machine_must_start(NULL, 0));
+    cr_expect_eq(starts(), 3);
+}
+
+Test(launcher_machine_start, a_machine_that_is_lost_before_it_has_answered_is_started_again)
+{
+    behave("start dies-early");
+    machine_must_end(machine_must_start(NULL, 0));
+    cr_expect_eq(starts(), 3);
+}
+
+static const struct refusal lost[] = { { "start dead-vmm", ERROR_ABSENT, ", each time" } };
+
+Test(launcher_machine_start, and_given_up_when_it_is_lost_for_the_third_time)
+{
+    EXPECT_REFUSED(lost);
     cr_expect_eq(starts(), 3);
 }
 

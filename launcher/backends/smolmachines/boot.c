@@ -14,7 +14,7 @@
 #include "../../support/process.h"
 #include "machine.h"
 
-#define STARTS         3  /* of a machine that is late */
+#define STARTS         3  /* of a machine that is late, or lost before it has answered */
 #define SHORTEST_PAUSE 50 /* milliseconds between two tries, doubled each time */
 #define LONGEST_PAUSE  2000
 #define BOOT_ID        36 /* characters */
@@ -213,8 +213,8 @@ static enum vmm find_vmm(struct bottle *bottle, struct error *error)
     return VMM_DEAD;
 }
 
-/* Until a command in the machine has answered, for as long as it may. A machine whose VMM is dead will not. */
-static bool wait_for_answer(struct bottle *bottle, struct error *error)
+/* Until a command in the machine has answered, for as long as it may. A machine whose VMM is dead will not: it is `lost`. */
+static bool wait_for_answer(struct bottle *bottle, bool *lost, struct error *error)
 {
     uint64_t deadline = from_now(machine_bounds.start);
     struct error why = { 0 };
@@ -230,6 +230,7 @@ static bool wait_for_answer(struct bottle *bottle, struct error *error)
         if (vmm == VMM_DEAD || (left > 0 && has_ended(bottle->monitor_handle, pause < left ? pause : left))) {
             char last[MACHINE_LAST_WORDS];
             machine_last_words(bottle, last);
+            *lost = true;
             return error_set(error, ERROR_ABSENT,
                              "the engine says that the machine runs, and it has no VMM that lives%s: %.256s", last,
                              why.text);
@@ -250,26 +251,32 @@ static bool has_own_kernel(const struct bottle *bottle, struct error *error)
 }
 
 /* The engine gives a machine 30 s to boot and ends it then (1.4.0, 1.32.2), which a busy or emulated host may exceed: above all at the first
- * start, when nothing is in memory yet. That says nothing of the machine's fences, so it is started again. */
+ * start, when nothing is in memory yet. */
 static bool is_late(const char *text)
 {
     return strstr(text, "did not become ready") != NULL || strstr(text, "before the agent was ready") != NULL;
 }
 
-/* That machines start on this host the preflight has shown: one that doesn't is a run without evidence, and nothing that the host lacks. */
-static bool start_machine(struct bottle *bottle, struct error *error)
+/* A machine that is late, or has lost its VMM before it answered anything, is started again: no program of ours has run in it, so that says
+ * nothing of its fences. That machines start on this host the preflight has shown: one that doesn't is a run without evidence, and nothing
+ * that the host lacks. */
+static bool start_machine(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
     for (int tries = 1;; tries++) {
         struct error why = { 0 };
-        if (machine_command(bottle, SMOLVM_START, NULL, &why))
+        if (!set_row(bottle, policy, error)) /* an engine may write another one as it starts */
+            return false;
+        bool lost = false, started = machine_command(bottle, SMOLVM_START, NULL, &why);
+        if (started && wait_for_answer(bottle, &lost, &why))
             return true;
-        if (tries == STARTS || !is_late(why.text))
-            return error_set(error, ERROR_BROKEN, "%s%s", why.text, tries == STARTS ? ", each time" : "");
+        if (tries == STARTS || !(started ? lost : is_late(why.text)))
+            return error_set(error, started ? why.code : ERROR_BROKEN, "%s%s", why.text,
+                             tries == STARTS ? ", each time" : "");
     }
 }
 
 bool machine_boot(struct bottle *bottle, enum smolvm_policy policy, struct error *error)
 {
-    return create(bottle, policy, error) && set_row(bottle, policy, error) && start_machine(bottle, error) &&
-           wait_for_answer(bottle, error) && has_own_kernel(bottle, error) && find_vmm(bottle, error) == VMM_LIVES;
+    return create(bottle, policy, error) && start_machine(bottle, policy, error) && has_own_kernel(bottle, error) &&
+           find_vmm(bottle, error) == VMM_LIVES;
 }
