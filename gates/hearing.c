@@ -247,6 +247,7 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
                   { hearing->peer[0], WITNESS_PEER, "a second bottle" } },
         .vsock_port = options->vsock ? hearing->vsock_port : 0,
         .sweeps = hearing->result->sweeps,
+        .own_listeners = options->backend->own_listeners,
     };
     memcpy(setup.door_key, hearing->door_key, sizeof setup.door_key);
     memcpy(setup.token, hearing->result->token, sizeof setup.token);

@@ -60,8 +60,13 @@ static bool set_door(struct phase *phase, struct probe_plan *plan, struct error 
         phase->bottle == NULL || phase->options->backend->has_door == NULL || phase->options->backend->has_door();
     if (!plan->has_door)
         return true;
-    if (phase->bottle != NULL)
-        return phase->options->backend->door_address(phase->bottle, plan->door_host, &plan->door_port, error);
+    if (phase->bottle != NULL) {
+        const struct backend *backend = phase->options->backend;
+        const char *proxy = backend->door_proxy != NULL ? backend->door_proxy(phase->bottle) : NULL;
+        if (proxy != NULL)
+            snprintf(plan->door_proxy, sizeof plan->door_proxy, "%s", proxy);
+        return backend->door_address(phase->bottle, plan->door_host, &plan->door_port, error);
+    }
     snprintf(plan->door_host, sizeof plan->door_host, "127.0.0.1");
     plan->door_port = SITE_PORT_DOOR;
     return true;
@@ -270,7 +275,7 @@ static void end_witness(struct phase *phase)
 static bool run_steps(struct phase *phase, struct error *error)
 {
     say(phase, "opening the site");
-    if (!site_open(&phase->site, error))
+    if (!site_open(&phase->site, error) || (phase->options->backend->own_listeners && !site_leave_listeners(error)))
         return false;
     say(phase, "starting the witnesses");
     if (!hearing_start(&phase->hearing, &phase->site, phase->secret, error))

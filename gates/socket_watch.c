@@ -41,6 +41,19 @@ bool socket_watch_begin(struct socket_watch *watch, struct hearing *hearing, str
     return shows_a_new_listener(watch, error) && socket_table_read(&watch->table, &watch->before, error);
 }
 
+static bool is_loopback(const struct endpoint *end)
+{
+    static const uint8_t one[16] = { [15] = 1 };
+    return end->family == AF_INET6 ? memcmp(end->address, one, sizeof one) == 0 : end->address[0] == 127;
+}
+
+/* A proxy or a relay of the sandbox's, and its connections: they are inside the fence (witness/own_listeners.h). */
+static bool is_the_sandboxs(const struct hearing *hearing, const struct socket *socket)
+{
+    return hearing->options->backend->own_listeners && socket->transport == TRANSPORT_TCP &&
+           is_loopback(&socket->local) && (socket->listening || is_loopback(&socket->remote));
+}
+
 static void found(void *context, const struct socket *socket)
 {
     struct hearing *hearing = context;
@@ -55,6 +68,8 @@ static void found(void *context, const struct socket *socket)
         hearing_note_socket(hearing, watch, remote, local);
         break;
     case SOCKET_UNKNOWN:
+        if (is_the_sandboxs(hearing, socket))
+            break;
         snprintf(text, sizeof text, "a new %s socket on the host: %.24s%s%.24s", transport_name(socket->transport),
                  local, socket->listening ? " takes from anybody" : " to ", socket->listening ? "" : remote);
         hearing_note_stray(hearing, text);

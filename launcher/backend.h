@@ -56,8 +56,8 @@ struct host_check {
 /* What `wrap` is told: command lines for /bin/sh, in which {probe} stands for what is to be run. Borrowed; NULL where not given. */
 struct wrap_words {
     const char *command, *open_command; /* the sandbox, and the same without its fence */
-    const char
-        *door; /* how it reaches the door: "none" (default), "direct", or an IPv4 address with or without :PORT */
+    const char *
+        door; /* how it reaches the door: "none" (default), "direct", an IPv4 address with or without :PORT, or a proxy (probes/proxy.h) */
 };
 
 struct bottle; /* owned by the backend */
@@ -116,8 +116,10 @@ struct backend {
 
     bool
         own_kernel; /* its bottles run a kernel of their own (microVMs, gVisor): the gate requires that they show another */
-    bool own_ids;              /* its bottles map ids as they like: what uid a command in one sees says nothing */
-    bool door_by_address;      /* its bottles find the door at an address of the site; there is no relay into them */
+    bool own_ids;         /* its bottles map ids as they like: what uid a command in one sees says nothing */
+    bool door_by_address; /* its bottles find the door at an address of the site; there is no relay into them */
+    bool
+        own_listeners; /* what it starts on the host may listen there, on loopback, and is inside the fence: proxies, relays */
     unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
@@ -133,6 +135,9 @@ struct backend {
 
     /* Whether its bottles have a door at all. NULL: all have. */
     bool (*has_door)(void);
+
+    /* What the door is reached through from inside, as a plan says it (probes/proxy.h), or NULL: nothing. NULL: nothing, always. */
+    const char *(*door_proxy)(const struct bottle *bottle);
 
     /* False where it has nothing to make an open bottle of: a run then makes no open run. NULL: it always can. */
     bool (*has_open)(void);

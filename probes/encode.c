@@ -51,3 +51,18 @@ void encode_base32(const uint8_t *bytes, size_t size, char *text)
         *text++ = base32_letters[pending << (5 - bits) & 31];
     *text = '\0';
 }
+
+void encode_base64(const uint8_t *bytes, size_t size, char *text)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        uint32_t three = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
+                         (left > 2 ? (uint32_t)bytes[i + 2] : 0);
+        *text++ = letters[three >> 18];
+        *text++ = letters[three >> 12 & 63];
+        *text++ = left > 1 ? letters[three >> 6 & 63] : '=';
+        *text++ = left > 2 ? letters[three & 63] : '=';
+    }
+    *text = '\0';
+}

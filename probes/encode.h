@@ -1,4 +1,4 @@
-/* Spellings of bytes: lower-case hex, and base32 without padding in lower case (RFC 4648 section 6). */
+/* Spellings of bytes: lower-case hex, base32 without padding in lower case (RFC 4648 section 6), and base64. */
 #ifndef PROBES_ENCODE_H
 #define PROBES_ENCODE_H
 
@@ -13,5 +13,7 @@ void encode_hex(const uint8_t *bytes, size_t size, char *text);
 bool decode_hex(const char *text, size_t digits, uint8_t *bytes, size_t size);
 /* Writes ceil(8*size/5) letters and a terminator: 26 letters for a nonce. */
 void encode_base32(const uint8_t *bytes, size_t size, char *text);
+/* Writes 4*ceil(size/3) letters, padding included, and a terminator (RFC 4648 section 4). */
+void encode_base64(const uint8_t *bytes, size_t size, char *text);
 
 #endif

@@ -18,7 +18,7 @@
 
 #define DEADLINE_MOST 600000
 #define REPEATS_MOST  9
-#define FIELDS_MAX    11
+#define FIELDS_MAX    12
 
 static bool is_dns(enum mechanism mechanism)
 {
@@ -93,7 +93,7 @@ static const char *parse_head(const char *line, size_t size, struct probe_plan *
 {
     struct field field[FIELDS_MAX];
     uint64_t count, deadline, repeats, port;
-    if (!fields_split(line, size, field, 11) || !field_is(field[0], "BGP1") || !field_is(field[1], "plan"))
+    if (!fields_split(line, size, field, 12) || !field_is(field[0], "BGP1") || !field_is(field[1], "plan"))
         return "the first line is no plan line of version BGP1";
     if (!field_is_hex(field[2], RUN_ID_DIGITS, RUN_ID_DIGITS) || !field_copy(field[2], plan->run, sizeof plan->run))
         return "the run id is not 32 lower-case hex digits";
@@ -112,8 +112,11 @@ static const char *parse_head(const char *line, size_t size, struct probe_plan *
         return "the door's host is neither an IP literal nor -";
     if (!field_decimal(field[8], UINT16_MAX, &port) || (port != 0) != plan->has_door)
         return "the door's port is out of range";
-    if (!read_hex(field[9], plan->first_challenge, sizeof plan->first_challenge) ||
-        !read_hex(field[10], plan->last_challenge, sizeof plan->last_challenge))
+    if (!field_is(field[9], "-") && (!plan->has_door || !proxy_word_is_good(field[9].text, field[9].size, NULL) ||
+                                     !field_copy(field[9], plan->door_proxy, sizeof plan->door_proxy)))
+        return "the proxy is neither one nor -";
+    if (!read_hex(field[10], plan->first_challenge, sizeof plan->first_challenge) ||
+        !read_hex(field[11], plan->last_challenge, sizeof plan->last_challenge))
         return "a challenge is not 32 lower-case hex digits";
     plan->count = (uint16_t)count;
     plan->deadline_milliseconds = (uint32_t)deadline;
@@ -223,6 +226,9 @@ static bool head_writable(const struct probe_plan *plan)
     if (plan->has_door ? !host_is_literal(plan->door_host, strlen(plan->door_host)) || plan->door_port == 0
                        : plan->door_port != 0)
         return false;
+    if (plan->door_proxy[0] != '\0' &&
+        (!plan->has_door || !proxy_word_is_good(plan->door_proxy, strlen(plan->door_proxy), NULL)))
+        return false;
     return field_is_hex((struct field){ plan->run, strlen(plan->run) }, RUN_ID_DIGITS, RUN_ID_DIGITS) &&
            plan->count >= 1 && plan->count <= PLAN_ATTEMPTS_MAX && plan->deadline_milliseconds >= 1 &&
            plan->deadline_milliseconds <= DEADLINE_MOST && plan->repeats >= 1 && plan->repeats <= REPEATS_MOST;
@@ -243,9 +249,9 @@ size_t plan_format(const struct probe_plan *plan, const uint8_t (*masks)[NONCE_B
         return 0;
     encode_hex(plan->first_challenge, sizeof plan->first_challenge, first);
     encode_hex(plan->last_challenge, sizeof plan->last_challenge, last);
-    write_line(&writer, "BGP1 plan %s %s %u %u %u %s %u %s %s\n", plan->run, plan->root ? "root" : "user", plan->count,
-               plan->deadline_milliseconds, plan->repeats, plan->has_door ? plan->door_host : "-", plan->door_port,
-               first, last);
+    write_line(&writer, "BGP1 plan %s %s %u %u %u %s %u %s %s %s\n", plan->run, plan->root ? "root" : "user",
+               plan->count, plan->deadline_milliseconds, plan->repeats, plan->has_door ? plan->door_host : "-",
+               plan->door_port, plan->door_proxy[0] != '\0' ? plan->door_proxy : "-", first, last);
 
     for (unsigned i = 0; i < plan->count; i++) {
         const struct planned_attempt *attempt = &plan->attempts[i];

@@ -1,20 +1,20 @@
 /*
  * The plan as the probe reads it: ASCII lines of at most PLAN_LINE_MAX bytes, fields separated by one space.
  *
- *   BGP1 plan <run> <principal> <count> <deadline> <repeats> <door host> <door port> <first> <last>
+ *   BGP1 plan <run> <principal> <count> <deadline> <repeats> <door host> <door port> <proxy> <first> <last>
  *   BGP1 attempt <seq> <id> <mechanism> <address> <port> <mask> <masked nonce>
  *   BGP1 end <SHA-256, hex, of all lines above, newlines included>
  *
  * run: 32 lower-case hex digits. principal: user or root. count: attempts in the plan. deadline: milliseconds
  * for all of them together. repeats: how often a datagram is sent. door host: IP literal, or - for a plan
- * without a door. first, last: the challenges (32 hex digits each) of the door round trips that stand before
+ * without a door. proxy: what the door is reached through (proxy.h), or -. first, last: the challenges (32 hex digits each) of the door round trips that stand before
  * and after the attempts. seq: 1, 2, 3, ... id: BG-nnn. mechanism: see vectors.h. address: IP literal (IPv6
  * may end in %scope), @resolver:LITERAL or @route:LITERAL (TCP and UDP mechanisms), a literal with /NAME (DNS
  * mechanisms only), @abstract:NAME or @path:/NAME (Unix), @vsock:1:PORT, @inherited: all as address.h has them, each
  * for its mechanisms only; a sweep takes a plain literal, a join a multicast address, a broadcast an IPv4 one. port: 0 exactly for ICMP, GROUP, Unix, vsock and inherited; for a
  * sweep the number of ports, of which 65535 are all of them, and fewer a choice that the nonce makes. mask, masked nonce: 32 hex digits each; the nonce is
  * their XOR, so that no spelling of a nonce lies in a bottle's file system or passes over a management
- * channel; a mask of zeroes is refused. A plan without a door has door port 0, and a plan has at least one
+ * channel; a mask of zeroes is refused. A plan without a door has door port 0 and no proxy, and a plan has at least one
  * attempt.
  *
  * Parsing allocates nothing and accepts exactly this; anything else is refused as a whole.
@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy.h"
 #include "vectors.h"
 
 #define PLAN_LINE_MAX     320
@@ -51,6 +52,7 @@ struct probe_plan {
     bool has_door;
     char door_host[64];
     uint16_t door_port;
+    char door_proxy[PROXY_WORD]; /* "": the door is reached as it is */
     uint8_t first_challenge[16], last_challenge[16];
     struct planned_attempt attempts[PLAN_ATTEMPTS_MAX];
 };

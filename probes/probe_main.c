@@ -28,6 +28,7 @@ enum { EXIT_DONE = 0, EXIT_UNHEARD = 3, EXIT_PLAN = 4 };
 
 static char plan_text[PLAN_TEXT_MAX + 1];
 static struct probe_plan plan;
+static struct proxy proxy; /* between us and the door, if the plan names one */
 static struct attempt attempts[PLAN_ATTEMPTS_MAX];
 
 static int refuse(const char *what, const char *why)
@@ -67,7 +68,8 @@ static void say_hello(struct recorder *recorder)
     recorder_write(recorder, &hello);
 }
 
-#define DOOR_MOST 10000u /* milliseconds */
+#define DOOR_MOST   10000u /* milliseconds */
+#define PROXY_TRIES 9      /* a sandbox starts its proxy's relay beside the command: at first nobody may listen */
 
 /* One round trip, bounded by a third of the deadline, so that a dead door doesn't double a run. A plan with much time is one of a slow bottle. */
 static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder *recorder)
@@ -77,7 +79,14 @@ static void try_door(uint16_t seq, const uint8_t challenge[16], struct recorder 
     struct planned_attempt act = { .seq = seq, .vector = RECORD_DOOR, .port = plan.door_port };
     memcpy(act.address, plan.door_host, sizeof plan.door_host);
     memcpy(act.nonce, challenge, sizeof act.nonce);
-    struct attempt attempt = { .planned = &act, .functions = &door_functions, .repeats = 1 };
+    struct attempt attempt = { .planned = &act, .plan = &plan, .functions = &door_functions, .repeats = 1 };
+    if (plan.door_proxy[0] != '\0') {
+        attempt.proxy = &proxy;
+        attempt.functions = &door_proxy_functions;
+        attempt.repeats = PROXY_TRIES;
+        memcpy(act.address, proxy.host, sizeof proxy.host);
+        act.port = proxy.port;
+    }
     uint32_t third = (plan.deadline_milliseconds + 2) / 3, tenth = plan.deadline_milliseconds / 10;
     uint32_t most = tenth > DOOR_MOST ? tenth : DOOR_MOST;
     attempts_run(&attempt, 1, third < most ? third : most, recorder);
@@ -120,6 +129,10 @@ int main(int argc, char **argv)
     if (!plan_parse(plan_text, (size_t)size, &plan, &problem, &line)) {
         dprintf(STDERR_FILENO, "bottle-probe: %s: line %u: %s\n", argv[1], line, problem);
         return EXIT_PLAN;
+    }
+    if (plan.door_proxy[0] != '\0' && !proxy_find(plan.door_proxy, &proxy, &problem)) {
+        dprintf(STDERR_FILENO, "bottle-probe: %s: %s\n", plan.door_proxy, problem);
+        proxy.port = 0; /* no door, which is told like any that doesn't answer */
     }
     signal(SIGPIPE, SIG_IGN);
     allow_many_sockets();

@@ -103,3 +103,11 @@ bool firewall_open_host(struct error *error)
              SITE_PORT_FIRST, SITE_PORT_LAST, SITE_PORT_TCP, INT_MAX, SITE_LOG_GROUP);
     return firewall_load("host", rules, MODULES, error);
 }
+
+/* The lookup finds listeners and connections as the kernel itself will, a moment later (nft_socket). The witnesses' are transparent. */
+bool firewall_leave_listeners(struct error *error)
+{
+    return firewall_load("listeners'",
+                         "insert rule inet site host iifname \"lo\" meta l4proto tcp socket transparent 0 accept\n",
+                         MODULES " nft_socket", error);
+}

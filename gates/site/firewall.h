@@ -15,6 +15,9 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
+/* Before the host's rules: what goes by lo to a socket that is no transparent one is left alone. */
+bool firewall_leave_listeners(struct error *error);
+
 /* Loads `rules` into the calling process's network namespace; `what` they are for is told where that fails, with the
  * modules that they need. */
 bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error);

@@ -165,6 +165,11 @@ bool site_open(struct site *site, struct error *error)
     return opened;
 }
 
+bool site_leave_listeners(struct error *error)
+{
+    return firewall_leave_listeners(error);
+}
+
 void site_close(struct site *site)
 {
     cleanup_close_fd(&site->host_namespace);

@@ -55,6 +55,10 @@ struct site {
 bool site_open(struct site *site, struct error *error);
 void site_close(struct site *site);
 
+/* From now on what listens in the host namespace for itself, on lo, gets the connections that are made to it; where nobody listens
+ * the witnesses take them as before. To be called in the host namespace. ERROR_HOST where the kernel can't tell. */
+bool site_leave_listeners(struct error *error);
+
 /* What the kernel counted as lost in either namespace since site_open: connection table drops, UDP receive
  * errors, listen queue overflows, packets dropped before any witness saw them. Returns true if nothing; else
  * text says what. May be called from any network namespace. */

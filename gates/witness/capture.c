@@ -140,6 +140,8 @@ static void examine_stream(struct finding *finding, bool own_answer)
 static void examine(struct capture *capture, enum point point, const struct packet *packet, const uint8_t *bytes,
                     size_t size)
 {
+    if (point == POINT_LO && own_listeners_have(&capture->own, packet))
+        return;
     struct finding finding = { .capture = capture, .point = point, .packet = packet };
     struct windows_cursor cursor = { 0 };
     finding.sight = tuples_explain(&capture->tuples, packet, point == POINT_LO, &finding.attempt);
@@ -270,6 +272,7 @@ bool capture_open(struct capture *capture, struct house *house, struct error *er
     lo->point = POINT_LO;
     return house_enter(setup->world_namespace, error) && open_pcap(wan, "wan0", deaf, error) &&
            house_enter(setup->host_namespace, error) && open_pcap(lo, "lo", deaf, error) &&
+           (!setup->own_listeners || own_listeners_open(&capture->own, error)) &&
            find_marker_link(wan, "lan0", error) && find_marker_link(lo, "lo", error);
 }
 

@@ -18,6 +18,7 @@
 
 #include "fragments.h"
 #include "house.h"
+#include "own_listeners.h"
 #include "strays.h"
 #include "streams.h"
 #include "tuples.h"
@@ -47,6 +48,7 @@ struct capture {
     struct strays strays;
     struct fragments fragments;
     struct streams streams;
+    struct own_listeners own;
 };
 
 /* Opens both captures, in their namespaces. On return the process is in one of them. */

@@ -39,6 +39,12 @@ socklen_t endpoint_to_socket(const struct endpoint *endpoint, union socket_addre
     return 0;
 }
 
+bool endpoint_equals(const struct endpoint *one, const struct endpoint *other)
+{
+    return one->family == other->family && one->port == other->port &&
+           memcmp(one->address, other->address, sizeof one->address) == 0;
+}
+
 void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT])
 {
     char address[INET6_ADDRSTRLEN] = "";

@@ -27,6 +27,8 @@ union socket_address {
 struct endpoint endpoint_of(const union socket_address *address);
 /* Back again; returns the length of the address, 0 for the unknown endpoint. */
 socklen_t endpoint_to_socket(const struct endpoint *endpoint, union socket_address *address);
+bool endpoint_equals(const struct endpoint *one, const struct endpoint *other);
+
 /* Writes "" for the unknown endpoint; leaves out the port where it is 0. */
 void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT]);
 

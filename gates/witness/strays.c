@@ -10,11 +10,6 @@ static int order(const struct endpoint *one, const struct endpoint *other)
     return difference != 0 ? difference : (int)one->port - (int)other->port;
 }
 
-static bool same(const struct endpoint *one, const struct endpoint *other)
-{
-    return one->family == other->family && order(one, other) == 0;
-}
-
 /* The flow of the packet, an unused place prepared for it, or NULL where there is no room. */
 static struct strays_flow *find_flow(struct strays *strays, enum point point, const struct packet *packet)
 {
@@ -24,7 +19,8 @@ static struct strays_flow *find_flow(struct strays *strays, enum point point, co
     for (size_t i = 0; i < strays->count; i++) {
         struct strays_flow *flow = &strays->flows[i];
         if (flow->point == point && flow->kind == packet->kind && flow->ether_type == packet->ether_type &&
-            flow->protocol == packet->protocol && same(&flow->low, low) && same(&flow->high, high))
+            flow->protocol == packet->protocol && endpoint_equals(&flow->low, low) &&
+            endpoint_equals(&flow->high, high))
             return flow;
     }
     if (strays->count == STRAYS_MAX)

@@ -8,11 +8,6 @@
 
 #include <string.h>
 
-static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
-{
-    return one->family == other->family && one->port == other->port && memcmp(one->address, other->address, 16) == 0;
-}
-
 static size_t find_set(const struct streams *streams, uint8_t place, const struct packet *packet)
 {
     uint64_t words[4], hash = streams->seed + place;
@@ -48,8 +43,8 @@ static void drop_pieces(struct streams *streams, struct stream *stream)
 
 static bool is_stream_of(const struct stream *stream, uint8_t place, const struct packet *packet)
 {
-    return stream->used && stream->place == place && same_endpoint(&stream->source, &packet->source) &&
-           same_endpoint(&stream->destination, &packet->destination);
+    return stream->used && stream->place == place && endpoint_equals(&stream->source, &packet->source) &&
+           endpoint_equals(&stream->destination, &packet->destination);
 }
 
 static struct stream *find_stream(struct streams *streams, uint8_t place, const struct packet *packet)

@@ -127,6 +127,8 @@ struct witness_setup {
     struct held_stream held[HELD_MAX]; /* fd 0 is none, too: a setup that is all zeroes holds nothing */
     uint32_t vsock_port;               /* of context 1; 0: no vsock listener */
     struct swept_ports *sweeps;        /* SWEEPS_MAX of them, shared (mmap), all zeroes; NULL: no sweep is watched */
+    bool
+        own_listeners; /* who listens on host loopback beside the witnesses is inside the fence, and what goes there by lo is no hit */
     uint8_t door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
     uint8_t token[16];    /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../encode.h"
+#include "door.h"
 #include "stream.h"
 
 #define PREFIX       "BGD1 "
@@ -27,7 +28,7 @@ static bool line_complete(struct attempt *attempt, const uint8_t *data, size_t s
     return true;
 }
 
-static void start(struct attempt *attempt, uint64_t now)
+void door_set_question(struct attempt *attempt)
 {
     const size_t prefix = strlen(PREFIX), digits = 2 * sizeof attempt->planned->nonce;
     memcpy(attempt->request, PREFIX, prefix);
@@ -35,6 +36,11 @@ static void start(struct attempt *attempt, uint64_t now)
     attempt->request[prefix + digits] = '\n';
     attempt->request_size = (uint16_t)(prefix + digits + 1);
     attempt->judge_answer = line_complete;
+}
+
+static void start(struct attempt *attempt, uint64_t now)
+{
+    door_set_question(attempt);
     stream_start(attempt, now);
 }
 

@@ -19,6 +19,7 @@
 #include <linux/vm_sockets.h>
 
 #include "../plan_grammar.h"
+#include "../proxy.h"
 #include "../record_grammar.h"
 
 /* How long an answer is awaited after everything was sent, microseconds: what is silent for so long on the
@@ -39,7 +40,9 @@ struct mechanism_functions {
 struct attempt {
     /* Given by the loop. Times are CLOCK_MONOTONIC, in microseconds. */
     const struct planned_attempt *planned;
-    const struct probe_plan *plan; /* the sweeps only: whose principal and door they are; NULL for a door act */
+    const struct probe_plan
+        *plan; /* sweeps: whose principal and door they are; a door act: what door there is behind `proxy` */
+    const struct proxy *proxy; /* a door act: what the door is reached through; else NULL */
     const struct mechanism_functions *functions;
     uint8_t repeats;
     uint64_t started, deadline;
@@ -83,7 +86,7 @@ const struct mechanism_functions *mechanism_functions(enum mechanism mechanism);
 
 /* The door's round trip is made like an attempt, but is no mechanism of any vector: the nonce is the
  * challenge. */
-extern const struct mechanism_functions door_functions;
+extern const struct mechanism_functions door_functions, door_proxy_functions;
 
 /* One a mechanism; the table of them is in mechanisms.c. */
 extern const struct mechanism_functions tcp_functions, mptcp_functions, tcp_fastopen_functions, tcp_syn_functions,

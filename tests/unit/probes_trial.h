@@ -77,13 +77,19 @@ static inline void read_records(void)
     cr_expect_str_empty(outcome.complaint);
 }
 
-static inline void run(child_setup *setup)
+/* Into plan_text; its size. */
+static inline size_t plan_write(void)
 {
     static uint8_t masks[PLAN_ATTEMPTS_MAX][NONCE_BYTES];
     memset(masks, 0x3c, sizeof masks);
     size_t size = plan_format(&plan, masks, plan_text, sizeof plan_text);
     cr_assert_gt(size, 0);
-    probe_run_text(plan_text, size, setup);
+    return size;
+}
+
+static inline void run(child_setup *setup)
+{
+    probe_run_text(plan_text, plan_write(), setup);
     read_records();
 }
 

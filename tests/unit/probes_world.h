@@ -41,6 +41,12 @@ enum behaviour {
     IS_DOOR,
     IS_DOOR_THAT_ECHOES,
     IS_DOOR_THAT_SAYS_MORE,
+    FOLLOWS_A_SCRIPT, /* its sayings in turn, one for each thing that it hears; then it is a door */
+};
+
+struct saying {
+    const char *bytes;
+    size_t size;
 };
 
 struct endpoint {
@@ -48,7 +54,8 @@ struct endpoint {
     int fd;
     bool stream;
     uint16_t port;
-    unsigned visits; /* connections, or datagrams */
+    const struct saying *script; /* ends with one of no bytes */
+    unsigned visits;             /* connections, or datagrams */
     char heard[8192];
     size_t heard_size;
 };
@@ -57,6 +64,7 @@ struct guest {
     int fd, endpoint;
     bool answered, ended; /* ended: says no more, but is still to be told the rest */
     const char *rest;     /* still to be said */
+    size_t turn;          /* of a script */
 };
 
 struct outcome {
@@ -72,6 +80,8 @@ static size_t world_size, guest_count;
 static struct probe_plan plan;
 static struct outcome outcome;
 static struct record_did done[PLAN_ATTEMPTS_MAX + 2];
+static char *environment[2];          /* the probe's */
+static struct endpoint *listens_late; /* bound, and listens when the probe has said the first try; or NULL */
 
 static inline long milliseconds_now(void)
 {
@@ -132,10 +142,11 @@ static inline size_t answer_to(enum behaviour behaviour, const char *data, size_
     }
     case IS_DOOR:
     case IS_DOOR_THAT_SAYS_MORE:
+    case FOLLOWS_A_SCRIPT:
         sha256_start(&hash);
         sha256_add(&hash, data, size);
         sha256_end_hex(&hash, digest);
-        return (size_t)sprintf(answer, "BGD1 %s\n%s", digest, behaviour == IS_DOOR ? "" : "more\n");
+        return (size_t)sprintf(answer, "BGD1 %s\n%s", digest, behaviour == IS_DOOR_THAT_SAYS_MORE ? "more\n" : "");
     case IS_DOOR_THAT_ECHOES:
         memcpy(answer, data, size);
         return size;
@@ -187,6 +198,12 @@ static inline void serve_guest(struct guest *guest)
         return;
     }
     hear(endpoint, data, (size_t)size);
+    const struct saying *saying = endpoint->behaviour == FOLLOWS_A_SCRIPT ? &endpoint->script[guest->turn] : NULL;
+    if (saying != NULL && saying->size > 0) {
+        send(guest->fd, saying->bytes, saying->size, MSG_NOSIGNAL);
+        guest->turn++;
+        return;
+    }
     size_t length = guest->answered ? 0 : answer_to(endpoint->behaviour, data, (size_t)size, answer);
     guest->answered = true;
     if (endpoint->behaviour == ANSWERS_TOKEN_IN_TWO_PIECES) {
@@ -261,6 +278,10 @@ static inline void serve_until_quiet(int output, int complaint)
             if (size <= 0)
                 return;
             outcome.output_size += (size_t)size;
+            if (listens_late != NULL && strstr(outcome.output, " try ") != NULL) {
+                cr_assert_eq(listen(listens_late->fd, GUESTS_MOST), 0);
+                listens_late = NULL;
+            }
         }
     }
 }
@@ -282,11 +303,11 @@ static inline void probe_run_text(const char *text, size_t size, child_setup *se
     long begun = milliseconds_now();
     pid_t child = fork();
     if (child == 0) {
-        char *arguments[] = { "bottle-probe", "-", NULL }, *none[] = { NULL };
+        char *arguments[] = { "bottle-probe", "-", NULL };
         dup2(input, 0), dup2(output[1], 1), dup2(complaint[1], 2);
         if (setup != NULL)
             setup();
-        fexecve(program, arguments, none);
+        fexecve(program, arguments, environment);
         _exit(127);
     }
     close(input), close(program), close(output[1]), close(complaint[1]);

@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../../../probes/proxy.h"
 #include "../../capabilities.h"
 #include "../../namespaces.h"
 #include "../../support/cleanup.h"
@@ -37,16 +38,29 @@ static uint16_t parse_port(const char *text)
     return *text >= '1' && *text <= '9' && *end == '\0' && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* An address has no slash in it, and no name before its colon. */
+static bool is_proxy(const char *text)
+{
+    return strstr(text, "://") != NULL || strncmp(text, "env:", 4) == 0;
+}
+
 static bool parse_door(const char *text, struct error *error)
 {
     uint8_t address[4];
     char host[64];
+    const char *problem;
     size_t length = strcspn(text, ":");
+    if (is_proxy(text))
+        return proxy_word_is_good(text, strlen(text), &problem) ||
+               error_set(error, ERROR_USAGE, "--wrap-door: %s, not \"%.60s\"", problem, text);
     snprintf(host, sizeof host, "%.*s", (int)length, text);
     return strcmp(text, "none") == 0 || strcmp(text, "direct") == 0 ||
            (inet_pton(AF_INET, host, address) == 1 && (text[length] == '\0' || parse_port(text + length + 1) != 0)) ||
-           error_set(error, ERROR_USAGE,
-                     "--wrap-door is none, direct, or an IPv4 address with or without :PORT, not \"%.60s\"", text);
+           error_set(
+               error, ERROR_USAGE,
+               "--wrap-door is none, direct, an IPv4 address with or without :PORT, a proxy's URL, or env:NAME, not "
+               "\"%.60s\"",
+               text);
 }
 
 static bool take_words(const struct wrap_words *taken, struct error *error)
@@ -135,12 +149,19 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
     if (!bottle->door.wanted || !has_door())
         return error_set(error, ERROR_USAGE, "this bottle was started without a door");
     size_t length = strcspn(words.door, ":");
-    *port = words.door[length] == ':' ? parse_port(words.door + length + 1) : bottle->door.port;
-    if (strcmp(words.door, "direct") == 0)
+    bool own = strcmp(words.door, "direct") == 0 || is_proxy(words.door);
+    *port = !own && words.door[length] == ':' ? parse_port(words.door + length + 1) : bottle->door.port;
+    if (own)
         snprintf(host, 64, "%s", bottle->door.host);
     else
         snprintf(host, 64, "%.*s", (int)length, words.door);
     return true;
+}
+
+/* An open bottle needs none: nothing is shut. */
+static const char *door_proxy(const struct bottle *bottle)
+{
+    return is_proxy(words.door) && !bottle->open ? words.door : NULL;
 }
 
 static bool put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
@@ -191,7 +212,9 @@ static bool fingerprint(const struct bottle *bottle, struct fingerprint *out, st
     snprintf(out->version, sizeof out->version, "%s", bottle->version);
     snprintf(out->kernel, sizeof out->kernel, "%s", names.release);
     snprintf(out->details, sizeof out->details, "%s%s", bottle->around,
-             has_door() ? "" : "; no door: nothing is allowed, so nothing shows that its network was alive");
+             !has_door()            ? "; no door: nothing is allowed, so nothing shows that its network was alive"
+             : is_proxy(words.door) ? "; the door by a proxy"
+                                    : "");
     return true;
 }
 
@@ -217,6 +240,8 @@ const struct backend wrap_backend = {
     .drain_milliseconds = 1000,
     .take_words = take_words,
     .has_door = has_door,
+    .door_proxy = door_proxy,
+    .own_listeners = true,
     .has_open = has_open,
     .preflight = preflight,
     .start = start,
