@@ -7,7 +7,7 @@ gate_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-to
 
 # To run all tests besides. (clang needs libclang-rt-dev for its sanitizers where it is a package of its own.)
 test_packages="git libcriterion-dev clang clang-tidy clang-format cppcheck nftables iproute2 python3-pytest python3-pytest-xdist util-linux
-  docker.io busybox-static perl python3-jsonschema python3-junitparser python3-lxml python3-markdown-it bash zsh fish mandoc bubblewrap"
+  docker.io busybox-static perl python3-jsonschema python3-junitparser python3-lxml python3-markdown-it bash zsh fish mandoc bubblewrap tinyproxy"
 optional_test_packages="libclang-rt-dev"
 
 # To compare its speed with other tools' (tests/bench).

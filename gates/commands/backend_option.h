@@ -71,8 +71,9 @@ const char *backend_option_runtime_at(size_t index);
           .take = backend_option_take_wrap_open },                                                                     \
     {                                                                                                                  \
         .name = "wrap-door", .argument = "WHERE",                                                                      \
-        .help = "how the sandbox reaches its allowed endpoint: none (default), direct, or the IPv4 address that "      \
-                "leads to this host, with or without :PORT",                                                           \
+        .help = "how the sandbox reaches its allowed endpoint: none (default), direct, the IPv4 address that "         \
+                "leads to this host, with or without :PORT, its proxy (http://HOST:PORT, socks5://HOST:PORT), or "     \
+                "env:NAME, the variable in which the sandbox says its proxy",                                          \
         .take = backend_option_take_wrap_door                                                                          \
     }
 #define BACKEND_OPTIONS 7

@@ -104,10 +104,15 @@ bool firewall_open_host(struct error *error)
     return firewall_load("host", rules, MODULES, error);
 }
 
-/* The lookup finds listeners and connections as the kernel itself will, a moment later (nft_socket). The witnesses' are transparent. */
+/* The lookup finds listeners and connections as the kernel itself will, a moment later (nft_socket). The witnesses' are transparent.
+ * Rules are inserted before those that are there, the last one first. */
 bool firewall_leave_listeners(struct error *error)
 {
-    return firewall_load("listeners'",
-                         "insert rule inet site host iifname \"lo\" meta l4proto tcp socket transparent 0 accept\n",
-                         MODULES " nft_socket", error);
+    char rules[512];
+    snprintf(
+        rules, sizeof rules,
+        "insert rule inet site host iifname \"lo\" meta l4proto tcp socket transparent 0 accept\n"
+        "insert rule inet site host iifname \"lo\" tcp flags & (syn|ack) == syn socket transparent 0 log group %d\n",
+        SITE_LISTENERS_GROUP);
+    return firewall_load("listeners'", rules, MODULES " nft_socket", error);
 }

@@ -36,10 +36,11 @@
 #define SITE_DOOR4         "10.88.0.1" /* the host namespace too: where a bottle with a loopback of its own finds the door */
 #define SITE_SIDE4                                                                                                     \
     "192.0.2.77" /* leads out of the host by side0; at side1 it is made SITE_HOST4, and the next SITE_HOST6 */
-#define SITE_SIDE6     "2001:db8:c0::77"
-#define SITE_SIDE_LINK "\x02\x00\x00\x00\x77\x01" /* the link address of both ends */
-#define SITE_LOG_GROUP 77 /* of nfnetlink_log: what the host let in by another interface than lo and lan0 */
-#define SITE_SOCKETS   "/run/bottle-gate" /* the witnesses' Unix sockets by path */
+#define SITE_SIDE6           "2001:db8:c0::77"
+#define SITE_SIDE_LINK       "\x02\x00\x00\x00\x77\x01" /* the link address of both ends */
+#define SITE_LOG_GROUP       77 /* of nfnetlink_log: what the host let in by another interface than lo and lan0 */
+#define SITE_LISTENERS_GROUP 78 /* the same, of connections that are left to who listens on lo for itself */
+#define SITE_SOCKETS         "/run/bottle-gate" /* the witnesses' Unix sockets by path */
 
 struct site {
     int host_namespace, world_namespace; /* network namespaces */

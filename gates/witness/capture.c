@@ -205,6 +205,7 @@ static void capture_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
     struct capture_place *place = loop_owner(source, struct capture_place, source);
+    own_listeners_look(&place->capture->own);
     if (pcap_dispatch(place->pcap, -1, take_captured, (u_char *)place) == PCAP_ERROR) {
         outbox_lost(&place->capture->house->outbox, "capture: %.70s", pcap_geterr(place->pcap));
         loop_close(&place->capture->house->loop, source);
@@ -272,7 +273,7 @@ bool capture_open(struct capture *capture, struct house *house, struct error *er
     lo->point = POINT_LO;
     return house_enter(setup->world_namespace, error) && open_pcap(wan, "wan0", deaf, error) &&
            house_enter(setup->host_namespace, error) && open_pcap(lo, "lo", deaf, error) &&
-           (!setup->own_listeners || own_listeners_open(&capture->own, error)) &&
+           (!setup->own_listeners || own_listeners_open(&capture->own, house, error)) &&
            find_marker_link(wan, "lan0", error) && find_marker_link(lo, "lo", error);
 }
 
@@ -299,6 +300,18 @@ bool capture_is_drained(const struct capture *capture)
     return capture->places[POINT_WAN].marker_seen && capture->places[POINT_LO].marker_seen;
 }
 
+/* What was captured a moment before its connection was logged. */
+static void excuse_own(struct capture *capture)
+{
+    own_listeners_look(&capture->own);
+    for (size_t i = 0; i < capture->strays.count; i++) {
+        struct strays_flow *flow = &capture->strays.flows[i];
+        if (flow->point == POINT_LO && flow->protocol == IPPROTO_TCP &&
+            (own_listeners_are_at(&capture->own, &flow->low) || own_listeners_are_at(&capture->own, &flow->high)))
+            flow->explained = true;
+    }
+}
+
 void capture_finish(struct capture *capture)
 {
     static const char *const links[] = { "wan0", "lo" };
@@ -309,6 +322,7 @@ void capture_finish(struct capture *capture)
         endpoint_format(&piece->source, peer);
         outbox_stray(outbox, piece->place, at, peer, "fragments of a datagram whose first piece never came");
     }
+    excuse_own(capture);
     strays_report(&capture->strays, outbox);
     for (size_t i = 0; i < 2; i++) {
         struct pcap_stat counts = { 0 };

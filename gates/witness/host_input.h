@@ -11,17 +11,13 @@
 #define GATES_WITNESS_HOST_INPUT_H
 
 #include "capture.h"
-
-#define HOST_INPUT_MESSAGE                                                                                             \
-    131072 /* bytes: the largest packet with its attributes, as much as the kernel ever sends at once */
+#include "log_group.h"
 
 struct host_input {
     struct capture *capture;
-    struct loop_source source;
-    uint32_t next_sequence;
+    struct log_group log;
     int marker_link;
     bool marker_seen;
-    _Alignas(8) uint8_t message[HOST_INPUT_MESSAGE];
 };
 
 /* Takes the site's log group in its host namespace, in which the process is afterwards. `capture` is open, and borrowed. */

@@ -1,22 +1,16 @@
-/* See own_listeners.h. Needs: sendto, recvfrom. */
+/* See own_listeners.h. Needs what log_group.h needs. */
 #include "own_listeners.h"
 
 #include <netinet/in.h>
 
-#include "witness.h"
+#include "../site/site.h"
 
-bool own_listeners_open(struct own_listeners *own, struct error *error)
-{
-    own->asked = socket_table_open(&own->table, error);
-    return own->asked;
-}
-
-static struct endpoint *find(struct own_listeners *own, const struct endpoint *end)
+bool own_listeners_are_at(const struct own_listeners *own, const struct endpoint *end)
 {
     for (size_t i = 0; i < own->count; i++)
         if (endpoint_equals(&own->ends[i], end))
-            return &own->ends[i];
-    return NULL;
+            return true;
+    return false;
 }
 
 static bool is_the_sites(const struct endpoint *end)
@@ -24,20 +18,33 @@ static bool is_the_sites(const struct endpoint *end)
     return end->port >= SITE_PORT_FIRST && end->port <= SITE_PORT_LAST;
 }
 
-/* Once known it stays so: a packet is seen a moment after it was sent, and a sandbox that has ended meanwhile listens no more. */
-static void ask(struct own_listeners *own, const struct endpoint *end)
+static void take_packet(void *context, const uint8_t *bytes, size_t size)
 {
-    if (find(own, end) == NULL && own->count < OWN_LISTENERS_MAX && !is_the_sites(end) &&
-        socket_table_listens(&own->table, end))
-        own->ends[own->count++] = *end;
+    struct own_listeners *own = context;
+    struct packet packet;
+    packet_parse_ip(bytes, size, &packet);
+    if (packet_opens_connection(&packet) && !is_the_sites(&packet.destination) && own->count < OWN_LISTENERS_MAX &&
+        !own_listeners_are_at(own, &packet.destination))
+        own->ends[own->count++] = packet.destination;
 }
 
-bool own_listeners_have(struct own_listeners *own, const struct packet *packet)
+bool own_listeners_open(struct own_listeners *own, struct house *house, struct error *error)
 {
-    if (!own->asked || packet->kind != PACKET_IP || packet->protocol != IPPROTO_TCP || !packet->has_transport ||
-        packet->fragment)
-        return false;
-    if (packet_opens_connection(packet))
-        ask(own, &packet->destination);
-    return find(own, &packet->destination) != NULL || find(own, &packet->source) != NULL;
+    const struct log_group_setting setting = {
+        .number = SITE_LISTENERS_GROUP, .name = "listeners", .at_once = true, .take = take_packet, .context = own
+    };
+    own->watched = log_group_open(&own->log, house, &setting, error);
+    return own->watched;
+}
+
+void own_listeners_look(struct own_listeners *own)
+{
+    if (own->watched)
+        log_group_drain(&own->log);
+}
+
+bool own_listeners_have(const struct own_listeners *own, const struct packet *packet)
+{
+    return packet->kind == PACKET_IP && packet->protocol == IPPROTO_TCP && packet->has_transport &&
+           (own_listeners_are_at(own, &packet->destination) || own_listeners_are_at(own, &packet->source));
 }

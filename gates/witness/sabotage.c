@@ -31,7 +31,7 @@ static void kill_listeners(struct witness_house *all)
     close_datagrams(all, kinds);
     close_streams(all, kinds);
     if ((kinds & WITNESS_HOST) != 0)
-        loop_close(&all->house.loop, &all->host_input.source);
+        loop_close(&all->house.loop, &all->host_input.log.source);
     all->house.outbox.mute_kinds = kinds;
 }
 

@@ -241,31 +241,6 @@ bool socket_table_read(struct socket_table *table, struct socket_list *list, str
     return true;
 }
 
-/* By the kernel's own lookup (inet_diag_find_one_icsk): no other end is named, so only a listener is found. */
-bool socket_table_listens(struct socket_table *table, const struct endpoint *end)
-{
-    _Alignas(struct nlmsghdr) char bytes[ANSWER_BYTES];
-    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST;
-    header->nlmsg_seq = ++table->sequence;
-    struct inet_diag_req_v2 *wanted = mnl_nlmsg_put_extra_header(header, sizeof *wanted);
-    wanted->sdiag_family = end->family;
-    wanted->sdiag_protocol = IPPROTO_TCP;
-    wanted->idiag_states = ALL_STATES;
-    wanted->id.idiag_sport = htons(end->port);
-    memcpy(wanted->id.idiag_src, end->address, endpoint_address_bytes(end->family));
-    wanted->id.idiag_cookie[0] = wanted->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    if (send(table->netlink, header, header->nlmsg_len, MSG_NOSIGNAL) != (ssize_t)header->nlmsg_len)
-        return false;
-    ssize_t size = recv(table->netlink, bytes, sizeof bytes, 0);
-    const struct nlmsghdr *answer = (const struct nlmsghdr *)bytes;
-    const struct inet_diag_msg *message = mnl_nlmsg_get_payload(answer);
-    return size > 0 && mnl_nlmsg_ok(answer, (int)size) && answer->nlmsg_seq == table->sequence &&
-           answer->nlmsg_type == SOCK_DIAG_BY_FAMILY && mnl_nlmsg_get_payload_len(answer) >= sizeof *message &&
-           message->idiag_state == TCP_LISTEN;
-}
-
 void socket_list_free(struct socket_list *list)
 {
     free(list->sockets);

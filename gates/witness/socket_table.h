@@ -50,9 +50,6 @@ void socket_table_close(struct socket_table *table);
  * error: part of a list would explain what is not in it. */
 bool socket_table_read(struct socket_table *table, struct socket_list *list, struct error *error);
 
-/* Whether somebody listens for TCP connections to this end, now. False too where the kernel doesn't say. */
-bool socket_table_listens(struct socket_table *table, const struct endpoint *end);
-
 /* Tells each socket of `after` that is not in `before`. One that was there and is now connected elsewhere, or
  * listens, is new; one that is only closing is not. Pure. */
 typedef void socket_table_new(void *context, const struct socket *socket);

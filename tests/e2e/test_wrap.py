@@ -1,6 +1,10 @@
 """`--backend=wrap`: real sandboxes of other people, as a command each, with exactly the ways out that they truly leave open."""
 
+import base64
 import json
+import pathlib
+import shlex
+import zlib
 
 import pytest
 
@@ -93,13 +97,66 @@ def test_a_sandbox_that_runs_another_program_is_believed_nothing(account):
     assert not {attempt["verdict"] for attempt in report["attempts"]} & {"BLOCKED", "ESCAPED"}
 
 
+def behind_proxy(*settings):
+    """The sandbox of behind_proxy.py. The site has a /tmp of its own, and the tests' files may be in this one: the program is in the line."""
+    program = base64.b64encode(zlib.compress((pathlib.Path(__file__).parent / "behind_proxy.py").read_bytes())).decode()
+    write = ("import base64,os,sys,tempfile,zlib;file,name=tempfile.mkstemp();os.write(file,zlib.decompress(base64.b64decode(sys.argv[1])));"
+             "os.fchmod(file,0o444);os.execv(sys.executable,['python3',name,*sys.argv[2:]])")
+    return f"/usr/bin/python3 -c {shlex.quote(write)} {program} {shlex.join(settings)} -- {{probe}}"
+
+
+DOOR_ONLY = ["Allow 127.0.0.1", "ConnectPort 7701"]
+
+
+@pytest.mark.parametrize("settings, door", [
+    (DOOR_ONLY, "http://127.0.0.1:3128"),
+    ([*DOOR_ONLY, "BasicAuth me secret"], "http://me:secret@localhost:3128"),
+    ([*DOOR_ONLY, "BasicAuth me secret"], "env:HTTPS_PROXY"),
+])
+def test_a_door_by_a_proxy_is_tried_through_it_and_the_proxy_is_inside_the_fence(account, settings, door):
+    report = seen(run(account, behind_proxy(*settings), "--vector=BG-001,BG-022", "--sweep=all", f"--wrap-door={door}"), 0)
+    assert report["counts"]["blocked"] == len(report["attempts"]) == 16
+    assert all(attempt["controls"]["door_before"] is True and attempt["controls"]["door_after"] is True for attempt in report["attempts"])
+    assert "the door by a proxy" in report["backend"]["details"]["fingerprint"]
+
+
+@pytest.mark.parametrize("settings, door", [
+    (["Allow 127.0.0.1", "ConnectPort 443"], "http://127.0.0.1:3128"),
+    ([*DOOR_ONLY, "BasicAuth me secret"], "http://me:wrong@127.0.0.1:3128"),
+    (DOOR_ONLY, "http://127.0.0.1:3129"),
+    (DOOR_ONLY, "socks5://127.0.0.1:3128"),
+    (DOOR_ONLY, "env:NOBODYS_PROXY"),
+    (["swallow"], "http://127.0.0.1:3128"),
+])
+def test_a_proxy_that_does_not_lead_to_the_door_leaves_silence_without_a_meaning(account, settings, door):
+    report = seen(run(account, behind_proxy(*settings), "--vector=BG-022", f"--wrap-door={door}"), 2)
+    assert all("did not reach its door" in attempt["reason"] for attempt in report["attempts"])
+
+
+def test_a_port_that_leads_to_a_listener_of_the_sandboxs_own_leads_nowhere(account):
+    report = seen(run(account, behind_proxy("swallow"), "--vector=BG-001", "--sweep=all"), 0)
+    assert report["verdict"] == "PASS"
+
+
+def test_a_port_that_leads_on_to_the_host_is_an_escape(account):
+    """The first hop is the sandbox's own; what it passes on is heard at the next."""
+    report = seen(run(account, behind_proxy("relay 22"), "--vector=BG-001", "--sweep=all"), 1)
+    hits = [hit for attempt in report["attempts"] for hit in attempt["hits"]]
+    assert escaped(report) == {"BG-001"} and {hit["at"] for hit in hits} == {"127.0.0.1:22"}
+
+
 @pytest.mark.parametrize("arguments, why", [
     ([], "backend wrap needs a command"),
     (["--wrap=true"], "--wrap: there is no {probe} in it"),
     (["--wrap={probe}", "--wrap-open=true"], "--wrap-open: there is no {probe} in it"),
-    (["--wrap={probe}", "--wrap-door=tomorrow"], "--wrap-door is none, direct, or an IPv4 address"),
-    (["--wrap={probe}", "--wrap-door=10.0.2.2:0"], "--wrap-door is none, direct, or an IPv4 address"),
-    (["--wrap={probe}", "--wrap-door=10.0.2.2:65536"], "--wrap-door is none, direct, or an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=tomorrow"], "--wrap-door is none, direct, an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=10.0.2.2:0"], "--wrap-door is none, direct, an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=10.0.2.2:65536"], "--wrap-door is none, direct, an IPv4 address"),
+    (["--wrap={probe}", "--wrap-door=http://proxy.example:80"], "--wrap-door: the proxy's host is neither an IP literal nor localhost"),
+    (["--wrap={probe}", "--wrap-door=https://localhost:80"], "--wrap-door: a proxy is http://HOST:PORT or socks5://HOST:PORT"),
+    (["--wrap={probe}", "--wrap-door=http://localhost"], "--wrap-door: the proxy has no port"),
+    (["--wrap={probe}", "--wrap-door=env:"], "--wrap-door: env: and no name of a variable"),
+    (["--wrap={probe}", "--wrap-door=http://localhost:80" + "/" * 100], "--wrap-door: the proxy is too long"),
     (["--wrap={probe}" + "x" * 5000], "longer than"),
     (["--wrap={probe}", "--mutant=network"], "no fences that could be left out"),
     (["--wrap={probe}", "--self-proof=each"], "no fences that could be left out"),

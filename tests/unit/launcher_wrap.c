@@ -89,6 +89,12 @@ static const struct {
     { "localhost", "", 0 },
     { "::1", "", 0 },
     { "DIRECT", "", 0 },
+    { "http://127.0.0.1:3128", "10.88.0.1", 7 },
+    { "socks5://me:secret@localhost:1080", "10.88.0.1", 7 },
+    { "env:HTTPS_PROXY", "10.88.0.1", 7 },
+    { "http://127.0.0.1", "", 0 },
+    { "ftp://127.0.0.1:21", "", 0 },
+    { "env:", "", 0 },
 };
 
 Test(launcher_wrap, the_door_is_where_it_is_said_to_be)
@@ -106,6 +112,19 @@ Test(launcher_wrap, the_door_is_where_it_is_said_to_be)
         cr_expect(wrap_backend.has_door() && wrap_backend.door_address(&bottle, host, &port, NULL));
         cr_expect(strcmp(host, doors[i].host) == 0 && port == doors[i].port, "%s: %s:%u", doors[i].door, host, port);
     }
+}
+
+Test(launcher_wrap, a_proxy_stands_before_the_door_of_a_bottle_that_is_shut)
+{
+    struct bottle open = bottle;
+    const struct wrap_words proxy = { .command = "{probe}", .door = "http://127.0.0.1:3128" };
+    const struct wrap_words direct = { .command = "{probe}", .door = "direct" };
+    open.open = true;
+    cr_assert(wrap_backend.take_words(&proxy, NULL));
+    cr_expect_str_eq(wrap_backend.door_proxy(&bottle), "http://127.0.0.1:3128");
+    cr_expect_null(wrap_backend.door_proxy(&open));
+    cr_assert(wrap_backend.take_words(&direct, NULL));
+    cr_expect_null(wrap_backend.door_proxy(&bottle));
 }
 
 Test(launcher_wrap, without_a_door_there_is_none_to_ask_for)

@@ -57,6 +57,7 @@ static bool same_plan(const struct probe_plan *a, const struct probe_plan *b)
     if (strcmp(a->run, b->run) != 0 || a->root != b->root || a->count != b->count || a->has_door != b->has_door ||
         a->deadline_milliseconds != b->deadline_milliseconds || a->repeats != b->repeats ||
         strcmp(a->door_host, b->door_host) != 0 || a->door_port != b->door_port ||
+        strcmp(a->door_proxy, b->door_proxy) != 0 ||
         memcmp(a->first_challenge, b->first_challenge, 16) != 0 ||
         memcmp(a->last_challenge, b->last_challenge, 16) != 0)
         return false;
@@ -80,6 +81,19 @@ Test(plan, is_read_as_it_was_written)
         size_t size = plan_format(&plan, masks, text, sizeof text);
         cr_assert_gt(size, 0);
         cr_assert(plan_parse(text, size, &again, &problem, &line), "line %u: %s", line, problem);
+        cr_expect(same_plan(&plan, &again));
+    }
+}
+
+Test(plan, with_a_proxy_before_the_door_is_read_as_it_was_written)
+{
+    static const char *const proxies[] = { "http://me:s%20ecret@[::1]:3128/", "socks5://127.0.0.1:1", "env:ALL_PROXY" };
+    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
+        fill_plan(1);
+        strcpy(plan.door_proxy, proxies[i]);
+        size_t size = plan_format(&plan, masks, text, sizeof text);
+        cr_assert_gt(size, 0);
+        cr_assert(plan_parse(text, size, &again, NULL, NULL), "%s", proxies[i]);
         cr_expect(same_plan(&plan, &again));
     }
 }
@@ -169,6 +183,10 @@ Test(plan, is_refused_as_a_whole_for_any_flaw)
         { "127.0.0.1 7702", "127.0.0.1 0", 1 },
         { "127.0.0.1 7702", "127.0.0.1 65536", 1 },
         { "127.0.0.1 7702", "- 7702", 1 },
+        { "127.0.0.1 7702 -", "127.0.0.1 7702 http://proxy.example:80", 1 },
+        { "127.0.0.1 7702 -", "127.0.0.1 7702 env:", 1 },
+        { "127.0.0.1 7702 -", "127.0.0.1 7702", 1 },
+        { "127.0.0.1 7702 -", "- 0 http://127.0.0.1:80", 1 },
         { "a1a1a1a1", "A1a1a1a1", 1 },
         { "b2b2b2b2", "b2b2b2b", 1 },
         { "b2\n", "b2 \n", 1 },
@@ -252,7 +270,7 @@ Test(plan, with_a_line_or_a_text_that_is_too_long_is_refused)
 
 Test(plan, is_not_written_with_a_field_that_could_not_be_read_again)
 {
-    for (unsigned flaw = 0; flaw < 12; flaw++) {
+    for (unsigned flaw = 0; flaw < 14; flaw++) {
         fill_plan(3);
         switch (flaw) {
         case 0:
@@ -287,6 +305,14 @@ Test(plan, is_not_written_with_a_field_that_could_not_be_read_again)
             break;
         case 10:
             strcpy(plan.attempts[1].address, "2001:db8::1 x");
+            break;
+        case 11:
+            strcpy(plan.door_proxy, "127.0.0.1:80");
+            break;
+        case 12:
+            strcpy(plan.door_proxy, "env:ALL_PROXY");
+            plan.has_door = false;
+            plan.door_port = 0;
             break;
         default:
             plan.attempts[1].mechanism = MECHANISMS;

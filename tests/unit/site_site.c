@@ -101,6 +101,32 @@ Test(site, tcp_on_host_loopback_reaches_the_transparent_listener_but_for_the_sit
     run_in_site(loopback_is_proxied);
 }
 
+static void own_listeners_are_left_alone(void)
+{
+    static const char *const addresses[] = { "127.0.0.1", "::1" };
+    struct sockaddr_storage peer;
+    struct error error = { 0 };
+    int witnesses[] = { bound_socket(SOCK_STREAM, "0.0.0.0", SITE_PORT_TCP, true),
+                        bound_socket(SOCK_STREAM, "::", SITE_PORT_TCP, true) };
+    REQUIRE(site_leave_listeners(&error), "%s", error.text);
+    for (size_t i = 0; i < 2; i++) {
+        int own = bound_socket(SOCK_STREAM, addresses[i], 3128, false);
+        int client = connect_from(NULL, addresses[i], 3128);
+        int accepted = accept_and_talk(own, client, &peer, "a listener of its own");
+        close(own);
+        REQUIRE(send(client, "?", 1, 0) == 1 && recv(accepted, &(char){ 0 }, 1, 0) == 1, "a connection was cut");
+        close(client), close(accepted);
+        accept_and_talk(witnesses[i], connect_from(NULL, addresses[i], 3128), &peer, "the port that is free again");
+        accept_and_talk(witnesses[i], connect_from(NULL, addresses[i], 22), &peer, "a port that nobody has");
+    }
+    clean();
+}
+
+Test(site, what_listens_on_host_loopback_for_itself_is_left_alone_where_that_is_asked_for)
+{
+    run_in_site(own_listeners_are_left_alone);
+}
+
 static void fence_on_loopback(void)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
