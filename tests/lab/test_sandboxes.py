@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_run_that_comes_out_otherwise_is_noticed():
 
 def test_what_the_gate_refuses_is_a_row_and_never_a_pass():
     record = {each["name"]: each for each in json.loads((TOP / "ci" / "sandboxes" / "record.json").read_text())}
-    for name, why in (("firejail: no network", "there is nothing around"), ("gVisor: rootless, no network", "not among this host's processes")):
+    for name, why in (("firejail: as it comes, in a PID namespace", "there is nothing around"), ("gVisor: rootless, no network", "not among this host's processes")):
         assert record[name]["verdict"] == "BROKEN" and why in record[name]["reason"]
 
 
@@ -112,3 +113,36 @@ def test_a_device_of_its_owner_is_opened_by_root_for_one_command_alone(tmp_path,
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(sandboxes.Missing, match="can't be opened by others than its owner"):
         sandboxes.with_device(str(device), ["true"], tmp_path)
+
+
+def test_a_cgroup_that_anybody_in_it_may_divide_is_there_for_one_command_alone():
+    divide = """at=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
+        mkdir $at/in; echo $$ >$at/in/cgroup.procs; sed -n s/^0:://p /proc/self/cgroup"""
+    try:
+        with sandboxes.with_cgroup(["setpriv", "--reuid=65534", "--clear-groups", "sh", "-ec", divide]) as command:
+            told = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.strip()
+            top, place = command[6:8]
+            assert told == place.removeprefix(top) + "/in" and os.path.isdir(top + told)
+    except sandboxes.Missing as missing:
+        if os.environ.get("MUST_WORK"):
+            raise
+        pytest.skip(str(missing))
+    assert not os.path.exists(place)
+
+
+def test_a_cgroup_is_for_root_to_make(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(sandboxes.Missing, match="root alone can make"), sandboxes.with_cgroup(["true"]):
+        pass
+
+
+def test_what_the_hosts_root_alone_may_read_is_copied_for_everybody(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "helper").write_text("text")
+    (tmp_path / "kept" / "helper").chmod(0o711)
+    with sandboxes.reachable({"copied": f"{tmp_path}/k*t"}) as directory:
+        assert sandboxes.what({"wrap": "cat {copied}/helper {probe}"}, directory)[1] == f"--wrap=cat {directory}/copied/helper {{probe}}"
+        helper = pathlib.Path(directory, "copied", "helper")
+        assert (helper.read_text(), helper.stat().st_mode & 0o777) == ("text", 0o755)
+    with pytest.raises(sandboxes.Missing, match="there are 0 of"):
+        sandboxes.copy(f"{tmp_path}/no-such-*", tmp_path / "copy")
