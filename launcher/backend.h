@@ -154,6 +154,10 @@ struct backend {
     /* What shuts a vector where this backend leaves it open, or NULL for the general advice; NULL for a backend that has none. */
     const char *(*remedy)(uint16_t vector);
 
+    /* The same for sandboxes of others that it can run, one by one: the name and the text of row `index`, NULL where that one has none for
+     * this vector; false when there are no more rows. NULL: it runs none. */
+    bool (*sandbox_remedy)(size_t index, uint16_t vector, const char **sandbox, const char **text);
+
     /* Starts a bottle and returns it, owned by the caller, who ends it with destroy; NULL on failure. */
     struct bottle *(*start)(const struct bottle_options *options, struct error *error);
 

@@ -116,6 +116,26 @@ static void print_targets(const struct vector *vector, enum mechanism mechanism)
     }
 }
 
+typedef void sandbox_remedy(const char *sandbox, const char *text, void *context);
+
+/* The sandboxes of others for which it is known how they shut the vector. */
+static void each_sandbox(const struct vector *vector, sandbox_remedy *each, void *context)
+{
+    const struct backend *backend;
+    const char *sandbox, *text;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+        for (size_t j = 0; backend->sandbox_remedy != NULL && backend->sandbox_remedy(j, vector->id, &sandbox, &text);
+             j++)
+            if (text != NULL)
+                each(sandbox, text, context);
+}
+
+static void print_sandbox_remedy(const char *sandbox, const char *text, void *context)
+{
+    (void)context;
+    printf("  %s: %s\n", sandbox, text);
+}
+
 /* With which engine it is shut how, where that is more than the general advice. */
 static void print_remedies(const struct vector *vector)
 {
@@ -123,6 +143,7 @@ static void print_remedies(const struct vector *vector)
     for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
         if (backend->remedy != NULL && backend->remedy(vector->id) != NULL)
             printf("  backend %s: %s\n", backend->name, backend->remedy(vector->id));
+    each_sandbox(vector, print_sandbox_remedy, NULL);
 }
 
 static void print_for_people(const struct vector *vector)
@@ -187,6 +208,11 @@ static void add_witnesses(cJSON *object, const char *name, unsigned kinds)
     }
 }
 
+static void add_sandbox_remedy(const char *sandbox, const char *text, void *context)
+{
+    cJSON_AddStringToObject(context, sandbox, text);
+}
+
 static void add_remedies(cJSON *object, const struct vector *vector)
 {
     const struct backend *backend;
@@ -194,6 +220,7 @@ static void add_remedies(cJSON *object, const struct vector *vector)
     for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
         if (backend->remedy != NULL && backend->remedy(vector->id) != NULL)
             cJSON_AddStringToObject(remedies, backend->name, backend->remedy(vector->id));
+    each_sandbox(vector, add_sandbox_remedy, cJSON_AddObjectToObject(object, "sandbox_remedies"));
 }
 
 static cJSON *explanation_of(const struct vector *vector)

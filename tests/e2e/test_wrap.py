@@ -43,6 +43,18 @@ def test_bubblewrap_as_its_page_shows_it_lets_control_sockets_and_descriptors_th
     assert escaped(report) == {"BG-112", "BG-116"}
     assert {attempt["verdict"] for attempt in report["attempts"]} == {"BLOCKED", "ESCAPED"}
     assert (report["backend"]["engine"], report["backend"]["version"].split()[0]) == ("bwrap", "bubblewrap")
+    remedies = {attempt["id"]: attempt["remedy"] for attempt in report["attempts"]}
+    assert "--tmpfs /run" in remedies["BG-112"] and "close every descriptor" in remedies["BG-116"] and "--unshare-net" in remedies["BG-022"]
+
+
+def test_what_leaks_in_the_table_of_sandboxes_is_told_with_how_that_sandbox_shuts_it(account):
+    top = pathlib.Path(__file__).resolve().parents[2]
+    names = {"bubblewrap": "bwrap", "Landlock": "landlock"}
+    rows = [row for row in json.loads((top / "ci/sandboxes/record.json").read_text()) if row["escaped"] and not row["name"].startswith("Docker")]
+    leaks = {(names.get(word, word), vector) for row in rows for word in [row["name"].partition(":")[0].split()[0]] for vector in row["escaped"]}
+    for vector in sorted({vector for _, vector in leaks}):
+        told = json.loads(account.run("bottle-gate", "explain", "--json", vector).stdout)["sandbox_remedies"]
+        assert {name for name, leak in leaks if leak == vector} <= set(told), vector
 
 
 def test_unshare_shuts_the_network_and_nothing_else(account):

@@ -161,3 +161,56 @@ Test(launcher_wrap, an_engine_is_named_after_the_first_word_and_only_in_print)
     wrap_name(long_word, name, sizeof name);
     cr_expect_eq(strlen(name), 63);
 }
+
+static const struct {
+    const char *command;
+    uint16_t vector;
+    const char *says; /* NULL: nothing of its own */
+} remedies[] = {
+    { "bwrap --ro-bind / / {probe}", 112, "--tmpfs /run" },
+    { "bwrap --ro-bind / / {probe}", 116, "close every descriptor" },
+    { "bwrap --ro-bind / / {probe}", 1, "--unshare-net" },
+    { "bwrap --ro-bind / / {probe}", 78, "--unshare-net" },
+    { "bwrap --ro-bind / / {probe}", 106, NULL },
+    { "exec /usr/bin/bwrap {probe}", 112, "--tmpfs /run" },
+    { "(bwrap {probe})", 112, "--tmpfs /run" },
+    { "/opt/firejail-in-container {probe}", 112, "--whitelist" },
+    { "node /x/sandbox-runtime/dist/cli.js {probe}", 1, "CVE-2025-66479" },
+    { "slirp4netns-stack {probe}", 38, "10.0.2.2" },
+    { "slirp4netns-stack {probe}", 1, NULL },
+    { "pasta --config-net -- {probe}", 1, "--no-map-gw" },
+    { "unshare --net {probe}", 116, "close every descriptor" },
+    { "systemd-nspawn -D / {probe}", 114, "--private-network" },
+    { "landlock-tcp {probe}", 62, "network namespace" },
+    { "landlock-tcp {probe}", 61, NULL },
+    { "mybwrap {probe}", 112, NULL },
+    { "my-bwrap {probe}", 112, NULL },
+    { "bwrapper {probe}", 112, NULL },
+    { "env {probe}", 112, NULL },
+};
+
+Test(launcher_wrap, a_sandbox_that_is_named_in_the_command_has_remedies_of_its_own)
+{
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++) {
+        const struct wrap_words taken = { .command = remedies[i].command };
+        cr_assert(wrap_backend.take_words(&taken, NULL));
+        const char *text = wrap_backend.remedy(remedies[i].vector);
+        cr_expect_eq(text != NULL, remedies[i].says != NULL, "%s, %u: %s", remedies[i].command, remedies[i].vector,
+                     text);
+        cr_expect(text == NULL || remedies[i].says == NULL || strstr(text, remedies[i].says) != NULL, "%s", text);
+    }
+}
+
+Test(launcher_wrap, every_remedy_of_a_sandbox_is_told_one_by_one)
+{
+    const char *sandbox, *text;
+    size_t rows = 0, told = 0;
+    while (wrap_backend.sandbox_remedy(rows, 112, &sandbox, &text)) {
+        cr_expect_gt(strlen(sandbox), 0);
+        told += text != NULL;
+        rows++;
+    }
+    cr_expect_gt(rows, told);
+    cr_expect_eq(told, 5);
+    cr_expect_not(wrap_backend.sandbox_remedy(rows + 1, 112, &sandbox, &text));
+}

@@ -224,6 +224,11 @@ static bool preflight(const char *policy, struct error *error)
     return namespaces_preflight("/proc", error);
 }
 
+static const char *remedy(uint16_t vector)
+{
+    return wrap_find_remedy(words.command, vector);
+}
+
 static bool structural(uint16_t vector, const char *address)
 {
     (void)vector, (void)address;
@@ -244,6 +249,8 @@ const struct backend wrap_backend = {
     .own_listeners = true,
     .has_open = has_open,
     .preflight = preflight,
+    .remedy = remedy,
+    .sandbox_remedy = wrap_sandbox_remedy,
     .start = start,
     .door_address = door_address,
     .put = put,

@@ -40,6 +40,11 @@ bool wrap_look(struct bottle *bottle, const char *step_path, struct error *error
 /* Asks the command's first word for its version. It may have none. */
 void wrap_ask_version(struct bottle *bottle);
 
+/* What shuts the vector in the first well-known sandbox that the command line names, or NULL; and those sandboxes one by one, as for
+ * `sandbox_remedy` of the backend. */
+const char *wrap_find_remedy(const char *command, uint16_t vector);
+bool wrap_sandbox_remedy(size_t index, uint16_t vector, const char **sandbox, const char **text);
+
 /* The first word of a command line, without its directory. */
 void wrap_name(const char *command, char *name, size_t size);
 
