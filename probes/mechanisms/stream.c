@@ -5,6 +5,8 @@
  * So only a connection whose other end has proved that it read the request is reset (which frees its port at
  * once); one that stayed silent is shut for writing and left to the kernel until the probe ends.
  *
+ * Requests are written, not sent: a filter of system calls can forbid sendto(2) and its like, but hardly write(2).
+ *
  * A connection that is refused is dialled again, as often as a datagram is repeated: an engine that relays a few connections at a
  * time refuses the others (smolvm 1.32.2: DNS over TCP, four at a time), and that is no fence.
  */
@@ -43,8 +45,8 @@ static void finish(struct attempt *attempt, enum stage stage, int error)
 static void send_request(struct attempt *attempt, uint64_t now)
 {
     while (attempt->request_sent < attempt->request_size) {
-        ssize_t sent = send(attempt->socket, attempt->request + attempt->request_sent,
-                            (size_t)(attempt->request_size - attempt->request_sent), MSG_NOSIGNAL);
+        ssize_t sent = write(attempt->socket, attempt->request + attempt->request_sent,
+                             (size_t)(attempt->request_size - attempt->request_sent));
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN) {

@@ -2,6 +2,7 @@
  * The real bottle-probe, as it is put into bottles, against real listeners on loopback: what it sends, what
  * it records, how long it waits. Where it is found: probe_path() in probes_world.h.
  */
+#include "probes_forbid.h"
 #include "probes_trial.h"
 
 Test(probe, delivers_its_nonce_and_brings_back_the_token_by_every_mechanism)
@@ -105,6 +106,30 @@ Test(probe, proves_the_door_before_and_after_by_what_only_the_door_can_know)
         expect(i == 0 ? 0 : 2, STAGE_ANSWERED, "", digest);
         cr_expect(heard(door, challenges[i], strlen(challenges[i])));
     }
+}
+
+static void forbid_to_send(void)
+{
+    forbid(SYS_sendto);
+    forbid(SYS_sendmsg);
+    forbid(SYS_sendmmsg);
+}
+
+Test(probe, writes_where_the_bottle_forbids_to_send)
+{
+    struct endpoint *tcp = world_add(ANSWERS_TOKEN, SOCK_STREAM, NULL),
+                    *udp = world_add(ANSWERS_TOKEN, SOCK_DGRAM, NULL);
+    struct endpoint *path = world_add(ANSWERS_TOKEN, SOCK_STREAM, "bottle-probe-writes");
+    plan_begin(3000, NULL);
+    plan_add(MECHANISM_TCP, "127.0.0.1", tcp->port);
+    plan_add(MECHANISM_UDP, "127.0.0.1", udp->port);
+    plan_add(MECHANISM_UNIX_STREAM, "@abstract:bottle-probe-writes", 0);
+    plan_add(MECHANISM_UDP_SENDTO, "127.0.0.1", udp->port);
+    run(forbid_to_send);
+    cr_expect(heard_nonce(tcp, 1) && heard_nonce(udp, 2) && heard_nonce(path, 3));
+    cr_expect_not(heard_nonce(udp, 4));
+    expect(2, STAGE_ANSWERED, "", TOKEN);
+    expect(4, STAGE_SEND, "EPERM", "");
 }
 
 Test(probe, has_no_proof_from_a_door_that_lies)
