@@ -14,7 +14,7 @@
 #include "endpoint.h"
 #include "witness.h"
 
-#define SOCKET_LIST_MAX 65536
+#define SOCKET_LIST_MAX 524288 /* two principals that sweep a host by both families leave half as many */
 
 struct socket {
     uint8_t transport;             /* TRANSPORT_TCP, TRANSPORT_UDP; the family is that of its ends */

@@ -442,7 +442,7 @@ Test(witness_socket_table, more_sockets_than_it_can_hold_are_an_error)
     struct socket_table kernel = { .netlink = ends[0] };
     cr_expect_not(socket_table_read(&kernel, &list, &error));
     cr_expect_eq(error.code, ERROR_BROKEN);
-    cr_expect_not_null(strstr(error.text, "65536"), "%s", error.text);
+    cr_expect_not_null(strstr(error.text, "524288"), "%s", error.text);
     socket_list_free(&list);
     socket_table_close(&kernel);
     waitpid(pid, NULL, 0);
