@@ -151,29 +151,55 @@ Test(control_group, is_locked_while_its_run_lives, .timeout = 120)
     end();
 }
 
-/* Directories that are no control groups' take none, and those that make no sense aren't even tried; nothing is left. */
-Test(control_group, is_not_made_where_there_is_no_hierarchy_for_it, .timeout = 120)
+/* In a tree of plain directories no group comes about; but where one was tried can be seen, and that nothing is left of it. */
+static const char *const directories[] = { "root",           "root/on",     "root/on/below",    "root/off",
+                                           "root/half",      "root/memory", "root/memory/here", "root/pids",
+                                           "root/pids/here", "outside" };
+
+static const struct {
+    const char *own, *tried;
+} places[] = {
+    { "", NULL },
+    { "0::/\n", NULL },
+    { "0::/off\n", NULL },
+    { "0::/half\n", NULL },
+    { "0::/on\n", "root/on" },
+    { "1:name=systemd:/off\n0::/on/below\n", "root/on" },
+    { "0::/../outside\n", NULL },     /* another namespace's */
+    { "4:memory:/\n0::/on\n", NULL }, /* a mixture */
+    { "8:pids:/here\n4:memory:/here\n0::/on\n", "root/memory/here" },
+    { "8:cpu,pids:/here\n4:memory:/\n0::/on", "root/memory" },
+    { "8:pids:/missing\n4:memory:/missing\n0::/on\n", NULL },
+};
+
+Test(control_group, is_tried_where_it_may_be_limited_and_nowhere_else, .timeout = 120)
 {
-    static const char *const own[] = {
-        "",
-        "0::/\n",                                    /* not on for groups below or beside it */
-        "0::/on\n",                                  /* no control group's directory */
-        "0::/on/below\n",                            /* beside it, the same */
-        "0::/../outside\n",                          /* another namespace's */
-        "4:memory:/\n0::/on\n",                      /* a mixture */
-        "8:pids:/here\n4:memory:/here\n0::/\n",      /* no control group's directories */
-        "8:pids:/missing\n4:memory:/missing\n0::/\n" /* */
-    };
-    char root[] = "/tmp/control-group-XXXXXX", command[256];
-    cr_assert_not_null(mkdtemp(root));
+    static const struct timespec never[2] = { { 0, 0 }, { 0, 0 } };
+    char base[] = "/tmp/control-group-XXXXXX", root[64], path[128], command[512];
+    cr_assert_not_null(mkdtemp(base));
+    snprintf(root, sizeof root, "%s/root", base);
     snprintf(command, sizeof command,
-             "cd %s && mkdir -p on/below memory/here pids/here && echo cpu memory pids >on/cgroup.subtree_control",
-             root);
+             "cd %s && mkdir -p root/on/below root/off root/half root/memory/here root/pids/here outside && "
+             "echo cpu memory pids | tee outside/cgroup.subtree_control >root/on/cgroup.subtree_control && "
+             "echo cpu memory >root/half/cgroup.subtree_control",
+             base);
     cr_assert_eq(system(command), 0);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        cr_expect_not(control_group_make(&group, root, own[i], "name", MEBIBYTES, PROCESSES), "%zu", i);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const size_t count = sizeof directories / sizeof *directories;
+        for (size_t k = 0; k < count; k++) {
+            snprintf(path, sizeof path, "%s/%s", base, directories[k]);
+            cr_assert_eq(utimensat(AT_FDCWD, path, never, 0), 0);
+        }
+        cr_expect_not(control_group_make(&group, root, places[i].own, "name", MEBIBYTES, PROCESSES), "%zu", i);
         cr_expect_eq(group.count, 0);
+        for (size_t k = 0; k < count; k++) {
+            struct stat status;
+            bool tried = places[i].tried != NULL && strcmp(directories[k], places[i].tried) == 0;
+            snprintf(path, sizeof path, "%s/%s", base, directories[k]);
+            cr_assert_eq(stat(path, &status), 0);
+            cr_expect_eq(status.st_mtim.tv_sec != 0, tried, "%s in %s", places[i].own, directories[k]);
+        }
     }
-    snprintf(command, sizeof command, "test -z \"$(find %s -name name)\" && rm -r %s", root, root);
+    snprintf(command, sizeof command, "test -z \"$(find %s -name name)\" && rm -r %s", base, base);
     cr_expect_eq(system(command), 0, "something is left");
 }
