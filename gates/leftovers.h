@@ -1,6 +1,6 @@
 /*
  * What runs and bottles that were killed leave of themselves: processes, mounts and namespaces end with them by the kernel's
- * hand; what remains is files in this user's run-time directories, and what a selftest made in /tmp. Evidence that was kept
+ * hand; what remains is files in this user's run-time directories, what a selftest made in /tmp, and control groups. Evidence that was kept
  * whole is no leftover.
  */
 #ifndef GATES_LEFTOVERS_H
@@ -22,6 +22,13 @@ bool leftovers_collect(const char *base, bool dry, void (*told)(const char *path
 bool leftovers_collect_selftests(const char *parent, bool dry,
                                  void (*told)(const char *path, const char *what, void *context), void *context,
                                  struct error *error);
+
+/* And for the control groups below `root` (CONTROL_GROUP_ROOT) that this user's killed runs have left: LEFTOVER_GROUP, the run, "-" and a
+ * number. A run that lives holds a lock on its own, and the kernel removes none with processes in it. */
+#define LEFTOVER_GROUP "bottle-gate-"
+bool leftovers_collect_groups(const char *root, bool dry,
+                              void (*told)(const char *path, const char *what, void *context), void *context,
+                              struct error *error);
 
 /* The directories in which such files lie, wherever XDG_RUNTIME_DIR pointed to: false after the last. */
 bool leftovers_base(unsigned index, char path[256]);

@@ -196,6 +196,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
         .door = { .wanted = door, .port = SITE_PORT_DOOR },
         .init_path = options->init_path,
         .step_path = options->step_path,
+        .group = options->group,
     };
     snprintf(bottle.door.host, sizeof bottle.door.host, "%s",
              options->backend->door_by_address ? SITE_DOOR4 : "127.0.0.1");

@@ -1,6 +1,9 @@
 /*
  * See phases.h. A pipe a phase, whose write end only the gate holds, tells the phase that the gate lives; one pipe for
  * all of them brings their progress, and its end is the end of the last of them.
+ *
+ * A control group for a phase's engine is made here, because the phase is no longer root of the host; it is removed when the phase has ended.
+ * Processes that are in it then have outlived their namespaces, and the phase is broken.
  */
 #include "phases.h"
 
@@ -9,22 +12,28 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "../launcher/control_group.h"
 #include "../launcher/namespaces.h"
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
+#include "leftovers.h"
 
-#define PHASE_FLAGS       (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-#define HANG_MICROSECONDS 180000000ull /* beyond all deadlines of a phase: a bound on hangs */
+#define PHASE_FLAGS        (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+#define HANG_MICROSECONDS  180000000ull /* beyond all deadlines of a phase: a bound on hangs */
+#define GROUP_MICROSECONDS 30000000ull  /* the same, for a control group to become empty */
 
 static volatile sig_atomic_t phase_pids[PHASES_AT_ONCE];
 
 /* A phase whose pipe has lost its writer knows that the gate is dead. */
 static int lifelines[PHASES_AT_ONCE] = { -1, -1, -1 };
+
+static struct control_group groups[PHASES_AT_ONCE];
 
 static void close_lifelines(void)
 {
@@ -69,7 +78,32 @@ static bool settle(int mapped, struct error *error)
     return true;
 }
 
-static pid_t start_phase(const struct phase_job *job, int progress, int *lifeline, struct error *error)
+/* Where none can be made there is none, and the report says so. */
+static void make_group(const struct phase_job *job, struct control_group *group)
+{
+    static unsigned made;
+    char own[4096], name[80];
+    const struct backend *backend = job->options.backend;
+    *group = (struct control_group){ 0 };
+    if (backend->engine_mebibytes == 0 || job->options.kind == PHASE_BARE ||
+        !file_read("/proc/self/cgroup", own, sizeof own))
+        return;
+    snprintf(name, sizeof name, LEFTOVER_GROUP "%s-%u", job->options.plan->run, made++);
+    control_group_make(group, CONTROL_GROUP_ROOT, own, name, backend->engine_mebibytes, backend->engine_processes);
+}
+
+static void end_group(struct phase_result *result, struct control_group *group)
+{
+    if (control_group_end(group, clock_microseconds() + GROUP_MICROSECONDS))
+        return;
+    if (!result->broken)
+        snprintf(result->broken_text, sizeof result->broken_text,
+                 "the control group of the phase's engine can't be removed: something of it lives on");
+    result->broken = true;
+}
+
+static pid_t start_phase(const struct phase_job *job, const struct control_group *group, int progress, int *lifeline,
+                         struct error *error)
 {
     int mapped[2];
     if (pipe2(mapped, O_CLOEXEC) != 0) {
@@ -85,8 +119,10 @@ static pid_t start_phase(const struct phase_job *job, int progress, int *lifelin
             signal(number, SIG_DFL);
         signal(SIGPIPE, SIG_IGN);
         job->result->state = PHASE_FAILED;
+        struct phase_options options = job->options;
+        options.group = group->count > 0 ? group : NULL;
         if (settle(mapped[0], &job->result->error))
-            phase_run(&job->options, job->result, progress);
+            phase_run(&options, job->result, progress);
         _exit(0);
     }
     close(mapped[0]);
@@ -140,7 +176,8 @@ static bool run_at_once(const struct phase_job *jobs, size_t count, void (*progr
     if (pipe2(steps, O_CLOEXEC) != 0)
         return error_system(error, "can't make a pipe");
     for (size_t k = 0; k < count && started; k++) {
-        phase_pids[k] = start_phase(&jobs[k], steps[1], &lifelines[k], error);
+        make_group(&jobs[k], &groups[k]);
+        phase_pids[k] = start_phase(&jobs[k], &groups[k], steps[1], &lifelines[k], error);
         started = phase_pids[k] > 0;
         milliseconds += jobs[k].options.deadline_milliseconds + 2ull * jobs[k].options.backend->command_milliseconds;
     }
@@ -155,6 +192,7 @@ static bool run_at_once(const struct phase_job *jobs, size_t count, void (*progr
         else
             process_kill(pid);
         phase_pids[k] = 0;
+        end_group(jobs[k].result, &groups[k]);
     }
     close_lifelines();
     return started;

@@ -34,6 +34,8 @@ struct door {
     uint16_t port;
 };
 
+struct control_group;
+
 struct bottle_options {
     uint32_t without;     /* bits of the fences left out; the open bottle leaves out all */
     bool open;            /* it is the open bottle */
@@ -43,6 +45,8 @@ struct bottle_options {
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
     const char *init_path;   /* bottle-init, the static PID 1 of a native bottle */
     const char *step_path;   /* bottle-step, which starts each command in a machine */
+    const struct control_group
+        *group; /* for the engine, as `engine_mebibytes` says, and borrowed; NULL: none could be made */
 };
 
 /* One thing that a backend needs of the host, looked at alone. */
@@ -68,7 +72,7 @@ struct bottle; /* owned by the backend */
 /* What stands behind the bottle, for the report and against silent downgrades. */
 struct fingerprint {
     char engine[64], version[64], kernel[128], boot_id[40];
-    char details[320]; /* free text, one line */
+    char details[400]; /* free text, one line */
     /* Vectors that need what its own kernel doesn't have, as something outside of it shows; ends with 0. */
     uint16_t lacks[FINGERPRINT_LACKS];
 };
@@ -121,6 +125,9 @@ struct backend {
     bool
         own_listeners; /* what it starts on the host may listen there, on loopback, and is inside the fence: proxies, relays */
     unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
+    /* What its engine may take with all bottles of a phase: the gate makes a control group for that, where the host lets it, before it gives up the
+     * rights for it, and the backend puts the engine in, and nothing else. 0: it has no use for one. */
+    unsigned engine_mebibytes, engine_processes;
     unsigned
         command_milliseconds; /* what starting a command in a bottle may take, beyond a moment: added to bounds on hangs */
     unsigned attempt_milliseconds; /* what all attempts of a session get at least; more where a bottle is slow */

@@ -1,6 +1,7 @@
 /* `bottle-gate gc`: removes what killed runs and bottles have left, and says what. */
 #include <stdio.h>
 
+#include "../../launcher/control_group.h"
 #include "../leftovers.h"
 #include "command.h"
 
@@ -39,6 +40,7 @@ static int gc_command(int argc, char **argv, struct error *error)
     for (unsigned i = 0; leftovers_base(i, base); i++)
         done = leftovers_collect(base, settings.dry, tell, &settings, error) && done;
     done = leftovers_collect_selftests("/tmp", settings.dry, tell, &settings, error) && done;
+    done = leftovers_collect_groups(CONTROL_GROUP_ROOT, settings.dry, tell, &settings, error) && done;
     if (settings.count == 0 && done)
         printf("nothing was left behind\n");
     return done ? EXIT_PASS : -1;
@@ -54,6 +56,7 @@ static const struct text_row statuses[] = {
 static const struct text_row files[] = {
     { "$XDG_RUNTIME_DIR/bottle-gate, /run/user/UID/bottle-gate, /tmp/bottle-gate-UID", "where it looks" },
     { "/tmp/" SELFTEST_DIRECTORY "XXXXXX", "what a killed selftest has left" },
+    { CONTROL_GROUP_ROOT "/.../" LEFTOVER_GROUP "RUN-N", "the control group of an engine whose run was killed" },
     { NULL, NULL },
 };
 
@@ -68,9 +71,9 @@ const struct command command_gc = {
     .summary = "remove what killed runs have left behind",
     .description =
         "Processes, mounts and namespaces of a run end with it, however it ends. Files may remain of one that was "
-        "killed: evidence that was not kept whole, sockets of bottles whose keeper was killed, and reports that a "
-        "selftest made. This removes them, this user's only, and says which. Evidence that was kept whole stays, and "
-        "so does everything of a run, bottle or selftest that lives.",
+        "killed: evidence that was not kept whole, sockets of bottles whose keeper was killed, reports that a "
+        "selftest made, and empty control groups. This removes them, this user's only, and says which. Evidence that "
+        "was kept whole stays, and so does everything of a run, bottle or selftest that lives.",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .statuses = statuses,

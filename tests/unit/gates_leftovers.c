@@ -258,3 +258,50 @@ Test(leftovers, are_looked_for_wherever_a_run_can_have_kept_them)
     setenv("XDG_RUNTIME_DIR", "relative", 1);
     cr_expect_not(leftovers_base(2, path));
 }
+
+static bool collect_groups(bool dry, struct error *error)
+{
+    return leftovers_collect_groups(base, dry, tell, NULL, error);
+}
+
+#define GROUP(digit) "bottle-gate-" RUN(digit) "-0"
+
+Test(leftovers, that_are_control_groups_are_found_at_any_depth_and_known_by_their_names, .init = begin, .fini = end)
+{
+    static const char *const others[] = { "bottle-gate",  "bottle-gate-" RUN("a"),     GROUP("g"),
+                                          GROUP("a") "x", "bottle-gate-" RUN("a") "-", "x" GROUP("a") };
+    struct error error = { 0 };
+    make_directory("memory");
+    make_directory("memory/user");
+    make_directory("memory/user/" GROUP("a"));
+    make_directory("pids");
+    make_directory("pids/" GROUP("a") "7");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        make_directory(others[i]);
+    make_file(GROUP("b"), "no group");
+    cr_assert_eq(symlink("memory", path_of("link")), 0);
+    cr_expect(collect_groups(true, &error) && exists("memory/user/" GROUP("a")));
+    cr_expect_str_eq(told, "memory/user/" GROUP("a") " pids/" GROUP("a") "7 ");
+    cr_expect(collect_groups(false, &error) && !exists("memory/user/" GROUP("a")) && !exists("pids/" GROUP("a") "7"));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        cr_expect(exists(others[i]), "%s", others[i]);
+    cr_expect(exists("memory/user") && exists(GROUP("b")));
+}
+
+Test(leftovers, that_are_control_groups_of_a_living_run_or_with_groups_below_stay, .init = begin, .fini = end)
+{
+    struct error error = { 0 };
+    make_directory(GROUP("a"));
+    make_directory(GROUP("b"));
+    make_directory(GROUP("b") "/below");
+    int alive = open(path_of(GROUP("a")), O_RDONLY | O_DIRECTORY);
+    cr_assert_eq(flock(alive, LOCK_SH), 0);
+    cr_expect_not(collect_groups(false, &error));
+    cr_expect_not_null(strstr(error.text, GROUP("b")), "%s", error.text);
+    cr_expect(exists(GROUP("a")) && exists(GROUP("b") "/below"));
+    cr_expect_str_empty(told);
+    close(alive);
+    error = (struct error){ 0 };
+    collect_groups(false, &error);
+    cr_expect_not(exists(GROUP("a")));
+}

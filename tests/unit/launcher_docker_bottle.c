@@ -226,6 +226,8 @@ static void use_it(void)
            "fences: %s", said);
     shell(bottle, PRINCIPAL_USER, "ulimit -c; ulimit -n; ulimit -u; ulimit -d", NULL, said, sizeof said);
     expect(strcmp(said, "0\n4096\n1024\n262144\n") == 0, "limits: %s", said);
+    shell(bottle, PRINCIPAL_USER, "$0 cat /proc/self/oom_score_adj /proc/1/oom_score_adj", NULL, said, sizeof said);
+    expect(strcmp(said, "1000\n1000\n") == 0, "the kernel would take the engine before the bottle: %s", said);
     destroy(bottle);
 }
 

@@ -40,6 +40,8 @@ static void add_limits(cJSON *host)
     add_limit(limits, "nofile", 4096);
     add_limit(limits, "core", 0);
     add_limit(limits, "data", MEBIBYTES * 1048576.0); /* of one process */
+    /* Where the engine's control group is full, the kernel takes the bottle before the engine. */
+    cJSON_AddNumberToObject(host, "OomScoreAdj", 1000);
     cJSON_AddNumberToObject(host, "PidsLimit", PROCESSES);
     cJSON_AddNumberToObject(host, "Memory", MEBIBYTES * 1048576.0);
     cJSON_AddNumberToObject(host, "MemorySwap", MEBIBYTES * 1048576.0);

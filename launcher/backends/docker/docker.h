@@ -49,15 +49,17 @@ struct engine {
     char tables[CONTAINER_TABLES_MAX]; /* of nftables, before it */
     char links[CONTAINER_LINKS_MAX];   /* and interfaces */
     char forwarding[8];
-    bool has_gvisor; /* it is registered */
+    bool has_gvisor;               /* it is registered */
+    unsigned mebibytes, processes; /* of its control group; 0: it is in none */
     struct docker_client client;
 };
 extern struct engine container_engine;
 
 /* engine.c: takes the first free place of the engine, which is started if there is none (the program `step` is what its image
- * holds); gives a place back, and ends the engine after the last one: its processes, mounts and directory are gone then, and its
+ * holds), in the control group if that isn't NULL and the kernel lets it; gives a place back, and ends the engine after the last one: its processes, mounts and directory are gone then, and its
  * rules and interfaces. */
-bool engine_enter(const char *step, unsigned *place, struct error *error);
+struct control_group;
+bool engine_enter(const char *step, const struct control_group *group, unsigned *place, struct error *error);
 bool engine_leave(unsigned place, struct error *error);
 
 /* A path of the engine's own mounts, as this process can open it. */

@@ -2,7 +2,8 @@
  * See docker.h: a Docker Engine of our own, in the site's host namespace, where a host's engine would be.
  *
  * It runs in the user namespace of the site, as root of 65536 ids that nobody else has: that is what the engine calls
- * rootless, and what it then can't do is set limits by control groups. Its processes are in a PID namespace of their own, so killing one
+ * rootless, and what it then can't do is set limits by control groups. The keeper goes into one that was made outside, if there is one, and
+ * all that it starts is in it. Its processes are in a PID namespace of their own, so killing one
  * process ends them all, and in a mount namespace of their own, so what it mounts ends with them. There, its data is on a tmpfs, /run is
  * empty (it writes to fixed places there), and so is /etc/docker (it writes a key there, and the host's settings are none of
  * its own). The site's /run is kept aside for the open bottle.
@@ -29,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../control_group.h"
 #include "../../docker/tar.h"
 #include "../../namespaces.h"
 #include "../../support/channel.h"
@@ -42,6 +44,8 @@
 #define KILLED             1     /* the keeper's exit status where a signal ended the engine */
 #define FORWARDING         "/proc/sys/net/ipv4/ip_forward"
 #define ENGINE_PATH        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
+
+enum { STARTED = CHANNEL_ERROR + 1, STARTED_LIMITED }; /* what the keeper says */
 
 struct engine container_engine;
 
@@ -141,18 +145,20 @@ static _Noreturn void be_daemon(const char *program, const char *engine, int log
 }
 
 /* PID 1 of the engine's namespaces: reaps, and ends when the engine has ended, which ends everything. */
-static _Noreturn void be_keeper(const char *program, int log, int listener, int channel)
+static _Noreturn void be_keeper(const char *program, const struct control_group *group, int log, int listener,
+                                int channel)
 {
     struct error error = { 0 };
     char engine[80];
     process_die_with_parent(channel);
     setsid();
+    bool limited = group != NULL && control_group_enter(group);
     if (!make_mounts(engine, &error))
         channel_fail(channel, &error);
     pid_t daemon = fork();
     if (daemon == 0)
         be_daemon(program, engine, log, listener);
-    struct channel_message started = { .kind = CHANNEL_ERROR + 1, .pid = daemon };
+    struct channel_message started = { .kind = limited ? STARTED_LIMITED : STARTED, .pid = daemon };
     if (daemon < 0 || !channel_send(channel, &started, -1))
         _exit(1);
     int lifeline = fcntl(channel, F_DUPFD_CLOEXEC, 3);
@@ -176,7 +182,8 @@ static int listen_on(const char *path, struct error *error)
     return listener;
 }
 
-static bool start_keeper(const char *program, const char *socket, struct error *error)
+static bool start_keeper(const char *program, const char *socket, const struct control_group *group,
+                         struct error *error)
 {
     struct engine *engine = &container_engine;
     char path[128];
@@ -189,7 +196,7 @@ static bool start_keeper(const char *program, const char *socket, struct error *
     pid_t pid = namespaces_fork(CLONE_NEWPID | CLONE_NEWNS, error);
     if (pid == 0) {
         close(ends[0]);
-        be_keeper(program, log, listener, ends[1]);
+        be_keeper(program, group, log, listener, ends[1]);
     }
     close(ends[1]);
     cleanup_close int channel = ends[0];
@@ -199,6 +206,8 @@ static bool start_keeper(const char *program, const char *socket, struct error *
     struct channel_message message;
     enum channel_result result =
         channel_receive(channel, &message, NULL, clock_microseconds() + START_MICROSECONDS, error);
+    if (result == CHANNEL_MESSAGE && message.kind == STARTED_LIMITED)
+        engine->mebibytes = group->mebibytes, engine->processes = group->processes;
     return result == CHANNEL_MESSAGE || error_set(error, ERROR_SYSTEM, "Docker's namespaces could not be made");
 }
 
@@ -232,7 +241,7 @@ static bool import_image(const char *step, struct error *error)
            docker_import(&container_engine.client, archive, size, container_engine.image, error);
 }
 
-static bool start_engine(const char *step, struct error *error)
+static bool start_engine(const char *step, const struct control_group *group, struct error *error)
 {
     struct engine *engine = &container_engine;
     char program[PATH_MAX], directory[] = "/tmp/bottle-docker-XXXXXX", path[128];
@@ -250,7 +259,7 @@ static bool start_engine(const char *step, struct error *error)
     if (mkdir(path, 0700) != 0)
         return error_system(error, "can't make %s", path);
     snprintf(path, sizeof path, "%s/socket", directory);
-    if (!start_keeper(program, path, error))
+    if (!start_keeper(program, path, group, error))
         return false;
     struct error said = { 0 };
     if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
@@ -306,10 +315,10 @@ static bool end_engine(struct error *error)
     return gone;
 }
 
-bool engine_enter(const char *step, unsigned *place, struct error *error)
+bool engine_enter(const char *step, const struct control_group *group, unsigned *place, struct error *error)
 {
     struct engine *engine = &container_engine;
-    if (engine->pid == 0 && !start_engine(step, error)) {
+    if (engine->pid == 0 && !start_engine(step, group, error)) {
         end_engine(NULL);
         return false;
     }

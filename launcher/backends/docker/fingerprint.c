@@ -12,7 +12,7 @@ bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fing
     struct utsname host;
     const char *log = strchr(bottle->kernel.log, ']');
     log = log != NULL && log[1] == ' ' ? log + 2 : bottle->kernel.log; /* after the time */
-    char runtime[48] = "", driver[24] = "?", groups[24] = "?";
+    char runtime[48] = "", driver[24] = "?", groups[80] = "no limits by control groups";
     cleanup_json cJSON *info = NULL;
     memset(fingerprint, 0, sizeof *fingerprint);
     if (uname(&host) != 0 || !docker_call(&container_engine.client, "GET", "/info", NULL, &info, error))
@@ -20,7 +20,9 @@ bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fing
     if (bottle->gvisor)
         gvisor_version(runtime);
     smolvm_json_show(smolvm_json_field(info, "Driver"), driver, sizeof driver);
-    smolvm_json_show(smolvm_json_field(info, "CgroupDriver"), groups, sizeof groups);
+    if (container_engine.mebibytes != 0)
+        snprintf(groups, sizeof groups, "memory and processes limited by control groups: %u MiB, %u",
+                 container_engine.mebibytes, container_engine.processes);
     snprintf(fingerprint->engine, sizeof fingerprint->engine, "Docker Engine");
     snprintf(fingerprint->version, sizeof fingerprint->version, "%s", container_engine.client.version);
     snprintf(fingerprint->kernel, sizeof fingerprint->kernel, "%.64s",
@@ -31,10 +33,9 @@ bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fing
         file_read("/proc/sys/kernel/random/boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     fingerprint->boot_id[strcspn(fingerprint->boot_id, "\n")] = '\0';
     snprintf(fingerprint->details, sizeof fingerprint->details,
-             "API 1.%u; runtime %s%s%s%.40s; %s; control groups %s; %s; image %.12s%s%.80s",
-             container_engine.client.minor, bottle->gvisor ? GVISOR " " : RUNC, runtime,
-             bottle->gvisor ? ", kernel log: " : "", bottle->gvisor ? log : "", driver, groups,
-             bottle->networked ? bottle->policy : "the host's network", container_engine.image,
-             *bottle->warnings != '\0' ? "; engine: " : "", bottle->warnings);
+             "API 1.%u; runtime %s%s%s%.40s; %s; %s; %s; image %.12s%s%.80s", container_engine.client.minor,
+             bottle->gvisor ? GVISOR " " : RUNC, runtime, bottle->gvisor ? ", kernel log: " : "",
+             bottle->gvisor ? log : "", driver, groups, bottle->networked ? bottle->policy : "the host's network",
+             container_engine.image, *bottle->warnings != '\0' ? "; engine: " : "", bottle->warnings);
     return true;
 }
