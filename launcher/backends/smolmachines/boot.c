@@ -232,8 +232,8 @@ static bool wait_for_answer(struct bottle *bottle, bool *lost, struct error *err
             machine_last_words(bottle, last);
             *lost = true;
             return error_set(error, ERROR_ABSENT,
-                             "the engine says that the machine runs, and it has no VMM that lives%s: %.256s", last,
-                             why.text);
+                             "the engine says that the machine runs, and it has no VMM that lives: %.200s%s", why.text,
+                             last);
         }
         if (left == 0)
             return error_set(error, ERROR_ABSENT,

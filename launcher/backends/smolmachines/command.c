@@ -94,8 +94,8 @@ static bool put(struct bottle *bottle, const char *script, const char *name, int
         if (!may_pass(bottle, line, ++tries, deadline)) {
             char last[MACHINE_LAST_WORDS];
             machine_last_words(bottle, last);
-            return error_set(error, ERROR_BROKEN, "can't make %s in the machine%s: exit status %d: %s", path, last,
-                             status, line);
+            return error_set(error, ERROR_BROKEN, "can't make %s in the machine: exit status %d: %s%s", path, status,
+                             line, last);
         }
     }
 }
