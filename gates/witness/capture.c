@@ -300,18 +300,6 @@ bool capture_is_drained(const struct capture *capture)
     return capture->places[POINT_WAN].marker_seen && capture->places[POINT_LO].marker_seen;
 }
 
-/* What was captured a moment before its connection was logged. */
-static void excuse_own(struct capture *capture)
-{
-    own_listeners_look(&capture->own);
-    for (size_t i = 0; i < capture->strays.count; i++) {
-        struct strays_flow *flow = &capture->strays.flows[i];
-        if (flow->point == POINT_LO && flow->protocol == IPPROTO_TCP &&
-            (own_listeners_are_at(&capture->own, &flow->low) || own_listeners_are_at(&capture->own, &flow->high)))
-            flow->explained = true;
-    }
-}
-
 void capture_finish(struct capture *capture)
 {
     static const char *const links[] = { "wan0", "lo" };
@@ -322,7 +310,8 @@ void capture_finish(struct capture *capture)
         endpoint_format(&piece->source, peer);
         outbox_stray(outbox, piece->place, at, peer, "fragments of a datagram whose first piece never came");
     }
-    excuse_own(capture);
+    own_listeners_look(&capture->own);
+    strays_excuse(&capture->strays, POINT_LO, &capture->own);
     strays_report(&capture->strays, outbox);
     for (size_t i = 0; i < 2; i++) {
         struct pcap_stat counts = { 0 };

@@ -72,6 +72,16 @@ static void describe(const struct strays_flow *flow, char *text, size_t capacity
         snprintf(text, capacity, "%u packet(s) of protocol %u over %s", flow->packets, flow->protocol, version);
 }
 
+void strays_excuse(struct strays *strays, enum point point, const struct own_listeners *own)
+{
+    for (size_t i = 0; i < strays->count; i++) {
+        struct strays_flow *flow = &strays->flows[i];
+        if (flow->point == point && flow->protocol == IPPROTO_TCP &&
+            (own_listeners_are_at(own, &flow->low) || own_listeners_are_at(own, &flow->high)))
+            flow->explained = true;
+    }
+}
+
 void strays_report(const struct strays *strays, struct outbox *outbox)
 {
     size_t said = 0, unsaid = 0;

@@ -6,6 +6,7 @@
 #ifndef GATES_WITNESS_STRAYS_H
 #define GATES_WITNESS_STRAYS_H
 
+#include "own_listeners.h"
 #include "packet.h"
 #include "outbox.h"
 
@@ -32,6 +33,9 @@ struct strays {
 void strays_add(struct strays *strays, enum point point, const struct packet *packet);
 /* A nonce was heard in the flow of this packet: it belongs to an attempt, whatever else it carries. */
 void strays_attribute(struct strays *strays, enum point point, const struct packet *packet);
+/* What went to a sandbox's own listener, or came from it, at that point is explained: it may have been captured a moment before its connection
+ * was logged. */
+void strays_excuse(struct strays *strays, enum point point, const struct own_listeners *own);
 /* Says what is left unexplained. */
 void strays_report(const struct strays *strays, struct outbox *outbox);
 

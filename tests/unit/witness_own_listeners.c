@@ -2,6 +2,7 @@
 #include "witness_site.h"
 
 #include "../../gates/witness/own_listeners.h"
+#include "../../gates/witness/strays.h"
 
 enum { TO_PROXY, TO_PROXY6, TO_HOST, WATCHES };
 
@@ -123,6 +124,50 @@ static void is_outside(struct test_site *site)
 Test(witness_own_listeners, are_outside_where_nobody_says_that_there_are_any)
 {
     in_site(is_outside);
+}
+
+/* The log tells at once, whoever looks; packets that were captured before that are excused in the end. */
+static void is_logged(struct test_site *site)
+{
+    static struct own_listeners own;
+    static struct strays strays;
+    struct witness_setup setup = { .host_namespace = site->host };
+    struct house house = { .setup = &setup };
+    struct error error = { 0 };
+    prepare(site, true);
+    witness_end(&site->witness); /* a group has one reader */
+    site_check(site, loop_open(&house.loop, &error) && own_listeners_open(&own, &house, &error), "%s", error.text);
+    struct packet packet = { .kind = PACKET_IP, .protocol = IPPROTO_TCP, .has_transport = true };
+    packet.source = (struct endpoint){ .family = AF_INET, .address = { 127, 0, 0, 1 }, .port = 40000 };
+    packet.destination = (struct endpoint){ .family = AF_INET, .address = { 127, 0, 0, 1 }, .port = PROXY };
+    strays_add(&strays, POINT_LO, &packet);
+    strays_add(&strays, POINT_WAN, &packet);
+    packet.protocol = IPPROTO_UDP;
+    strays_add(&strays, POINT_LO, &packet);
+    packet.protocol = IPPROTO_TCP;
+    int proxy = listen_at(site, "127.0.0.1");
+    dial(site, "127.0.0.1", PROXY, TO_PROXY, proxy);
+    strays_excuse(&strays, POINT_LO, &own);
+    site_check(site, !own_listeners_have(&own, &packet) && !strays.flows[0].explained, "nobody has looked");
+    own_listeners_look(&own);
+    site_check(site, own_listeners_have(&own, &packet), "it is not known");
+    strays_excuse(&strays, POINT_LO, &own);
+    site_check(site, strays.count == 3 && strays.flows[0].explained, "it is not excused");
+    site_check(site, !strays.flows[1].explained && !strays.flows[2].explained, "others are excused, too");
+    struct endpoint there = packet.destination;
+    packet.destination = packet.source;
+    packet.source = there;
+    site_check(site, own_listeners_have(&own, &packet), "an answer of its is not known");
+    packet.source.port++;
+    site_check(site, !own_listeners_have(&own, &packet), "so is another port");
+    packet.source.port--;
+    packet.protocol = IPPROTO_UDP;
+    site_check(site, !own_listeners_have(&own, &packet), "so is a datagram");
+}
+
+Test(witness_own_listeners, are_known_from_what_is_logged_of_them)
+{
+    in_site(is_logged);
 }
 
 static void fills(struct test_site *site)
