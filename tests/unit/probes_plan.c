@@ -57,8 +57,7 @@ static bool same_plan(const struct probe_plan *a, const struct probe_plan *b)
     if (strcmp(a->run, b->run) != 0 || a->root != b->root || a->count != b->count || a->has_door != b->has_door ||
         a->deadline_milliseconds != b->deadline_milliseconds || a->repeats != b->repeats ||
         strcmp(a->door_host, b->door_host) != 0 || a->door_port != b->door_port ||
-        strcmp(a->door_proxy, b->door_proxy) != 0 ||
-        memcmp(a->first_challenge, b->first_challenge, 16) != 0 ||
+        strcmp(a->door_proxy, b->door_proxy) != 0 || memcmp(a->first_challenge, b->first_challenge, 16) != 0 ||
         memcmp(a->last_challenge, b->last_challenge, 16) != 0)
         return false;
     for (size_t i = 0; i < a->count; i++) {
