@@ -13,9 +13,13 @@ bool own_listeners_are_at(const struct own_listeners *own, const struct endpoint
     return false;
 }
 
-static bool is_the_sites(const struct endpoint *end)
+/* The rule knows a socket's end from a listener's in one case only: two ends that open a connection to each other at once, or one to itself. The
+ * probe's own do, in a bottle that shares the host's network: those of a sweep, and a port that the kernel picked on both sides. */
+static bool is_listener(const struct own_listeners *own, const struct packet *packet)
 {
-    return end->port >= SITE_PORT_FIRST && end->port <= SITE_PORT_LAST;
+    const struct endpoint *end = &packet->destination;
+    return packet_opens_connection(packet) && (end->port < SITE_PORT_FIRST || end->port > SITE_PORT_LAST) &&
+           !endpoint_equals(end, &packet->source) && sweeps_find(&own->log.house->sweeps, TRANSPORT_TCP, end) == NULL;
 }
 
 static void take_packet(void *context, const uint8_t *bytes, size_t size)
@@ -23,8 +27,7 @@ static void take_packet(void *context, const uint8_t *bytes, size_t size)
     struct own_listeners *own = context;
     struct packet packet;
     packet_parse_ip(bytes, size, &packet);
-    if (packet_opens_connection(&packet) && !is_the_sites(&packet.destination) && own->count < OWN_LISTENERS_MAX &&
-        !own_listeners_are_at(own, &packet.destination))
+    if (is_listener(own, &packet) && own->count < OWN_LISTENERS_MAX && !own_listeners_are_at(own, &packet.destination))
         own->ends[own->count++] = packet.destination;
 }
 

@@ -1,6 +1,8 @@
 /* What a sandbox's own proxy on host loopback hears is inside the fence; what it then passes on is not. */
 #include "witness_site.h"
 
+#include <sys/mman.h>
+
 #include "../../gates/witness/own_listeners.h"
 #include "../../gates/witness/strays.h"
 
@@ -168,6 +170,45 @@ static void is_logged(struct test_site *site)
 Test(witness_own_listeners, are_known_from_what_is_logged_of_them)
 {
     in_site(is_logged);
+}
+
+/* In a bottle that shares the host's network the probe's own ends can look like listeners to the rule. */
+static void is_no_listener(struct test_site *site)
+{
+    struct sockaddr_storage here;
+    int on = 1, self = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct watch *sweep = &site->watches[WATCHES];
+    site_watch(site, WATCHES, false, TRANSPORT_TCP, "127.0.0.1", 65535);
+    *sweep = (struct watch){ .is_sweep = true, .tuple = sweep->tuple, .sweep_source = { 30001, 30002 } };
+    memset(sweep->nonce, 0x77, sizeof sweep->nonce);
+    site->setup.sweeps =
+        mmap(NULL, SWEEPS_MAX * sizeof *site->setup.sweeps, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    prepare(site, true);
+    /* To itself: both ends are one socket's. */
+    socklen_t size = site_address("127.0.0.1", 5000, &here);
+    site_check(site, bind(self, (const struct sockaddr *)&here, size) == 0, "bind: %s", strerror(errno));
+    site_check(site, connect(self, (const struct sockaddr *)&here, size) == 0, "connect: %s", strerror(errno));
+    site_check(site, write_all(self, (const char *)site->watches[TO_HOST].nonce, NONCE_BYTES), "write: %s",
+               strerror(errno));
+    /* To where a sweep sends from. */
+    int swept = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(swept, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    size = site_address("127.0.0.1", 30001, &here);
+    site_check(site, bind(swept, (const struct sockaddr *)&here, size) == 0 && listen(swept, 4) == 0, "listen: %s",
+               strerror(errno));
+    dial(site, "127.0.0.1", 30001, TO_PROXY, swept);
+    site_stop_witness(site);
+    site_check(site, site_was_heard(site, TO_HOST, WITNESS_CAPTURE, "lo", "127.0.0.1:5000", false),
+               "what went to itself");
+    bool heard = false; /* it is told as an answer to the sweep: the end is the other one */
+    for (size_t i = 0; i < site->message_count; i++)
+        heard = heard || (site->messages[i].event == WITNESS_HIT && site->messages[i].watch == TO_PROXY);
+    site_check(site, heard, "what went to a sweep");
+}
+
+Test(witness_own_listeners, are_not_the_ends_that_the_probe_connects_from)
+{
+    in_site(is_no_listener);
 }
 
 static void fills(struct test_site *site)
