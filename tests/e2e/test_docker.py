@@ -190,8 +190,10 @@ def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
         out = gate.stdout.read().decode()
         status = gate.wait()
     os.close(master)
-    assert status == (-number if victim == "bottle-gate" else 3), out
-    assert victim == "bottle-gate" or "fenced run: " in out
+    # dockerd starts its containerd anew: if that is there again before it is asked for anything, nothing is lost.
+    whole = victim == "containerd" and status == 0 and "PASS  30 attempts: 30 blocked" in out
+    assert whole or status == (-number if victim == "bottle-gate" else 3), out
+    assert whole or victim == "bottle-gate" or "fenced run: " in out
     for handle in handles:  # each of them has ended, or ends now
         assert select.select([handle], [], [], 60)[0], "a process of the engine lives on"
         os.close(handle)
