@@ -45,8 +45,8 @@ struct bottle_options {
     bool system_directories; /* bind /usr, /bin, /sbin, /lib* and what programs need of /etc, read-only */
     const char *init_path;   /* bottle-init, the static PID 1 of a native bottle */
     const char *step_path;   /* bottle-step, which starts each command in a machine */
-    const struct control_group
-        *group; /* for the engine, as `engine_mebibytes` says, and borrowed; NULL: none could be made */
+    /* For the engine, as `engine_mebibytes` says. Borrowed; NULL: none could be made. */
+    const struct control_group *group;
 };
 
 /* One thing that a backend needs of the host, looked at alone. */
@@ -60,8 +60,8 @@ struct host_check {
 /* What `wrap` is told: command lines for /bin/sh, in which {probe} stands for what is to be run. Borrowed; NULL where not given. */
 struct wrap_words {
     const char *command, *open_command; /* the sandbox, and the same without its fence */
-    const char *
-        door; /* how it reaches the door: "none" (default), "direct", an IPv4 address with or without :PORT, or a proxy (probes/proxy.h) */
+    /* How it reaches the door: "none" (default), "direct", an IPv4 address with or without :PORT, or a proxy (probes/proxy.h). */
+    const char *door;
 };
 
 struct bottle; /* owned by the backend */
@@ -122,8 +122,8 @@ struct backend {
         own_kernel; /* its bottles run a kernel of their own (microVMs, gVisor): the gate requires that they show another */
     bool own_ids;         /* its bottles map ids as they like: what uid a command in one sees says nothing */
     bool door_by_address; /* its bottles find the door at an address of the site; there is no relay into them */
-    bool
-        own_listeners; /* what it starts on the host may listen there, on loopback, and is inside the fence: proxies, relays */
+    /* What listens on host loopback beside the witnesses is its own and inside the fence: proxies, relays. */
+    bool own_listeners;
     unsigned bottle_mebibytes; /* the memory that a bottle may take; 0: no more than the commands in it */
     /* What its engine may take with all bottles of a phase: the gate makes a control group for that, where the host lets it, before it gives up the
      * rights for it, and the backend puts the engine in, and nothing else. 0: it has no use for one. */

@@ -39,7 +39,7 @@ static const struct fence fences[CONTAINER_FENCES] = {
     [CONTAINER_LIMITS] = { "limits",
                            "core dumps, and unlimited descriptors, processes and memory: of each process by rlimits, "
                            "of "
-                           "all of them by control groups where the host has them to write",
+                           "all by control groups where the host has them to write",
                            none, 0 },
 };
 
