@@ -157,7 +157,8 @@ def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
                     os.kill(pid, signal.SIGKILL)
         out = gate.stdout.read().decode()
     assert killed and gate.returncode == 3, out
-    assert "run: the Docker Engine of the site was killed as it was started" in out
+    # Seen a moment later, it has answered some calls before.
+    assert "run: the Docker Engine of the site was killed as it was started" in out or "gave no whole answer" in out, out
     assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
 
 

@@ -262,8 +262,9 @@ static bool start_engine(const char *step, const struct control_group *group, st
     if (!start_keeper(program, path, group, error))
         return false;
     struct error said = { 0 };
-    if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
-        return import_image(step, error);
+    if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said) &&
+        import_image(step, &said))
+        return true;
     siginfo_t how;
     return has_ended(&how) ? say_ended(&how, error) : error_set(error, said.code, "%s", said.text);
 }
