@@ -157,8 +157,9 @@ def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
                     os.kill(pid, signal.SIGKILL)
         out = gate.stdout.read().decode()
     assert killed and gate.returncode == 3, out
-    # Seen a moment later, it has answered some calls before.
-    assert "run: the Docker Engine of the site was killed as it was started" in out or "gave no whole answer" in out, out
+    # Seen a moment later, it has answered some calls before, and the next one finds nobody or is cut short.
+    words = ("the Docker Engine of the site was killed as it was started", "gave no whole answer", "no Docker Engine that you may speak to listens")
+    assert any(word in out.splitlines()[-1] for word in words), out
     assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
 
 
