@@ -116,6 +116,11 @@ static bool is_name(const char *text, size_t size)
     return size > 0;
 }
 
+bool proxy_is_meant(const char *text)
+{
+    return strstr(text, "://") != NULL || strncmp(text, ENVIRONMENT, strlen(ENVIRONMENT)) == 0;
+}
+
 bool proxy_word_is_good(const char *text, size_t size, const char **problem)
 {
     struct proxy proxy;

@@ -26,6 +26,9 @@ struct proxy {
 /* Reads `text`, a URL. On failure returns false and, if `problem` is not NULL, points it to a constant text that says why. */
 bool proxy_parse(const char *text, size_t size, struct proxy *proxy, const char **problem);
 
+/* Whether the text is meant as a proxy, good or not: an address has no slashes, and no name before a colon. */
+bool proxy_is_meant(const char *text);
+
 /* The same for what a plan says: a URL, or env:NAME, whose variable is looked up by the second one. */
 bool proxy_word_is_good(const char *text, size_t size, const char **problem);
 bool proxy_find(const char *word, struct proxy *proxy, const char **problem);

@@ -96,6 +96,7 @@ static bool ask(struct docker_client *client, const char *method, const char *pa
     bool answered = docker_http(&request, answer, &why);
     client->deaf = !answered && clock_microseconds() >= request.deadline;
     /* It has answered before: that it is gone is no lack of this host. */
+    client->lost = client->lost || !answered;
     if (!answered)
         error_set(error, why.code == ERROR_HOST ? ERROR_BROKEN : why.code, "%s", why.text);
     return answered && ((answer->status >= 200 && answer->status < 300) || say_refused(method, path, answer, error));

@@ -20,6 +20,7 @@ struct docker_client {
     char version[64]; /* of the engine, as it says */
     unsigned minor;   /* of the API: 41 for v1.41; 0 before docker_connect */
     bool deaf;        /* a call had no answer in time: no other is made */
+    bool lost;        /* a call found nobody, or was cut off */
 };
 
 /* What one call may take, in milliseconds: a bound on hangs. Tests make it short. */

@@ -1,6 +1,7 @@
 """Containers of a real Docker Engine in the sealed site, run by runc: the hardened bottle passes, an internal network alone leaks what is said of it, and
 nothing is left, whatever becomes of the engine. Root only: the engine needs ids of its own."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -109,6 +110,7 @@ def test_each_fence_that_a_vector_tries_is_proved(root):
 
 def test_memory_is_limited_of_all_processes_together_and_nobody_outside_suffers(root, workshop):  # noqa: F811
     if not can_limit():
+        assert os.environ.get("MUST_WORK") != "1", "control groups can't be written here"
         pytest.skip("control groups can't be written here")
     report = run(workshop.account(root, "hostile/hog_family.c"), "--vector=BG-020,BG-061", "--as=user", status=0)
     assert LIMITED in report["backend"]["details"]["fingerprint"]
@@ -133,12 +135,12 @@ def test_a_host_that_lets_nobody_limit_it_is_told_of_and_is_no_error(root):
 
 def descendants(pid):
     children = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            name, rest = path.read_text().split("(", 1)[1].rsplit(")", 1)
-        except OSError:
+            name, rest = pathlib.Path(f"/proc/{number}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:  # it has ended meanwhile
             continue
-        children.setdefault(int(rest.split()[1]), []).append((int(path.parent.name), name))
+        children.setdefault(int(rest.split()[1]), []).append((int(number), name))
     found, left = [], [pid]
     while left:
         for child in children.get(left.pop(), []):
@@ -147,19 +149,23 @@ def descendants(pid):
     return found
 
 
+def kill_each(gate, victim, killed):
+    """Every process of that name that the gate has or gets, as soon as it is there, until the gate ends."""
+    while gate.poll() is None:
+        for pid, name in descendants(gate.pid):
+            if name == victim and pid not in killed:
+                killed.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
 def test_an_engine_that_is_killed_as_it_starts_is_no_lack_of_the_host(root):
     with root.start("bottle-gate", "run", "--backend=docker", "--runtime=runc", "--vector=BG-020", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as gate:
         killed = set()
-        while gate.poll() is None:  # each of them, as soon as it is there
-            for pid, name in descendants(gate.pid):
-                if name == "dockerd" and pid not in killed:
-                    killed.add(pid)
-                    os.kill(pid, signal.SIGKILL)
+        kill_each(gate, "dockerd", killed)
         out = gate.stdout.read().decode()
     assert killed and gate.returncode == 3, out
-    # Seen a moment later, it has answered some calls before, and the next one finds nobody or is cut short.
-    words = ("the Docker Engine of the site was killed as it was started", "gave no whole answer", "no Docker Engine that you may speak to listens")
-    assert any(word in out.splitlines()[-1] for word in words), out
+    assert "run: the Docker Engine of the site was killed as it was started" in out, out
     assert not [name for name in os.listdir("/tmp") if name.startswith("bottle-docker")]
 
 
@@ -189,13 +195,14 @@ def test_whoever_is_killed_midway_nothing_is_left(root, victim, number):
         victims = [gate.pid] if victim == "bottle-gate" else [pid for pid, name in family if name == victim]
         for pid in victims:
             os.kill(pid, number)
+        # dockerd starts its containerd anew, which must not be there again before the next command asks for it.
+        if victim == "containerd":
+            kill_each(gate, victim, set(victims))
         out = gate.stdout.read().decode()
         status = gate.wait()
     os.close(master)
-    # dockerd starts its containerd anew: if that is there again before it is asked for anything, nothing is lost.
-    whole = victim == "containerd" and status == 0 and "PASS  30 attempts: 30 blocked" in out
-    assert whole or status == (-number if victim == "bottle-gate" else 3), out
-    assert whole or victim == "bottle-gate" or "fenced run: " in out
+    assert status == (-number if victim == "bottle-gate" else 3), out
+    assert victim == "bottle-gate" or "fenced run: " in out
     for handle in handles:  # each of them has ended, or ends now
         assert select.select([handle], [], [], 60)[0], "a process of the engine lives on"
         os.close(handle)

@@ -134,27 +134,7 @@ static struct endpoint *through(const struct saying *script, const char *scheme,
     return proxy;
 }
 
-static void expect_proofs(void)
-{
-    static const char *const challenges[] = { "BGD1 11111111111111111111111111111111\n",
-                                              "BGD1 22222222222222222222222222222222\n" };
-    for (uint16_t i = 0; i < 2; i++) {
-        struct sha256 hash;
-        char digest[65];
-        sha256_start(&hash);
-        sha256_add(&hash, challenges[i], strlen(challenges[i]));
-        sha256_end_hex(&hash, digest);
-        expect(i == 0 ? 0 : 2, STAGE_ANSWERED, "", digest);
-    }
-}
-
 #define QUESTION "BGD1 11111111111111111111111111111111\n"
-
-static void expect_said(const struct endpoint *proxy, const char *said, size_t size)
-{
-    cr_expect_geq(proxy->heard_size, size);
-    cr_expect_arr_eq(proxy->heard, said, size);
-}
 
 static void run_probe(void)
 {
@@ -162,52 +142,31 @@ static void run_probe(void)
     cr_expect_eq(outcome.status, 0);
 }
 
-Test(probe_proxy, asks_an_http_proxy_for_the_door)
-{
-    static const char said[] = "CONNECT 10.1.2.3:258 HTTP/1.1\r\nHost: 10.1.2.3:258\r\n\r\n" QUESTION;
-    struct endpoint *proxy = through(http_yes, "http", "");
-    run_probe();
-    expect_proofs();
-    expect_said(proxy, said, sizeof said - 1);
-}
+static const struct {
+    const struct saying *script;
+    const char *scheme, *login, *door; /* door NULL: 10.1.2.3 */
+    struct saying said;
+} conversations[] = {
+    { http_yes, "http", "", NULL, SAYING("CONNECT 10.1.2.3:258 HTTP/1.1\r\nHost: 10.1.2.3:258\r\n\r\n" QUESTION) },
+    { http_yes, "http", "me:se%3Acret@", "fd00::1",
+      SAYING("CONNECT [fd00::1]:258 HTTP/1.1\r\nHost: [fd00::1]:258\r\n"
+             "Proxy-Authorization: Basic bWU6c2U6Y3JldA==\r\n\r\n" QUESTION) },
+    { socks_yes, "socks5", "", NULL, SAYING("\5\1\0\5\1\0\1\12\1\2\3\1\2" QUESTION) },
+    { socks_login_yes, "socks5h", "me:pw@", NULL, SAYING("\5\2\0\2\1\2me\2pw\5\1\0\1\12\1\2\3\1\2" QUESTION) },
+    { socks_yes6, "socks5", "", "fd00::1", SAYING("\5\1\0\5\1\0\4\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1\2" QUESTION) },
+};
 
-Test(probe_proxy, says_who_it_is_where_it_was_told)
+Test(probe_proxy, is_asked_for_the_door_in_its_own_way)
 {
-    static const char said[] = "CONNECT [fd00::1]:258 HTTP/1.1\r\nHost: [fd00::1]:258\r\n"
-                               "Proxy-Authorization: Basic bWU6c2U6Y3JldA==\r\n\r\n" QUESTION;
-    struct endpoint *proxy = through(http_yes, "http", "me:se%3Acret@");
-    strcpy(plan.door_host, "fd00::1");
-    run_probe();
-    expect_proofs();
-    expect_said(proxy, said, sizeof said - 1);
-}
-
-Test(probe_proxy, asks_a_socks_proxy_for_the_door)
-{
-    static const char said[] = "\5\1\0\5\1\0\1\12\1\2\3\1\2" QUESTION;
-    struct endpoint *proxy = through(socks_yes, "socks5", "");
-    run_probe();
-    expect_proofs();
-    expect_said(proxy, said, sizeof said - 1);
-}
-
-Test(probe_proxy, logs_in_to_a_socks_proxy_that_wants_it)
-{
-    static const char said[] = "\5\2\0\2\1\2me\2pw\5\1\0\1\12\1\2\3\1\2" QUESTION;
-    struct endpoint *proxy = through(socks_login_yes, "socks5h", "me:pw@");
-    run_probe();
-    expect_proofs();
-    expect_said(proxy, said, sizeof said - 1);
-}
-
-Test(probe_proxy, asks_a_socks_proxy_for_a_door_by_ipv6)
-{
-    static const char said[] = "\5\1\0\5\1\0\4\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\1\2" QUESTION;
-    struct endpoint *proxy = through(socks_yes6, "socks5", "");
-    strcpy(plan.door_host, "fd00::1");
-    run_probe();
-    expect_proofs();
-    expect_said(proxy, said, sizeof said - 1);
+    for (size_t i = 0; i < sizeof conversations / sizeof *conversations; i++) {
+        struct endpoint *proxy = through(conversations[i].script, conversations[i].scheme, conversations[i].login);
+        if (conversations[i].door != NULL)
+            strcpy(plan.door_host, conversations[i].door);
+        run_probe();
+        expect_door_proofs(2);
+        cr_assert_geq(proxy->heard_size, conversations[i].said.size, "conversation %zu", i);
+        cr_expect_arr_eq(proxy->heard, conversations[i].said.bytes, conversations[i].said.size, "conversation %zu", i);
+    }
 }
 
 Test(probe_proxy, is_found_by_a_variable_of_the_bottle)
@@ -218,7 +177,7 @@ Test(probe_proxy, is_found_by_a_variable_of_the_bottle)
     environment[0] = variable;
     strcpy(plan.door_proxy, "env:HTTPS_PROXY");
     run_probe();
-    expect_proofs();
+    expect_door_proofs(2);
     cr_expect_eq(proxy->visits, 2);
 }
 
@@ -234,7 +193,7 @@ Test(probe_proxy, that_comes_a_moment_late_is_dialled_again)
     cr_assert_eq(bind(proxy->fd, (struct sockaddr *)&address, sizeof address), 0);
     listens_late = proxy;
     run_probe();
-    expect_proofs();
+    expect_door_proofs(2);
 }
 
 Test(probe_proxy, that_nobody_names_is_no_way_to_the_door)

@@ -100,6 +100,21 @@ static inline void expect(uint16_t seq, enum stage stage, const char *error, con
     cr_expect_str_eq(done[seq].proof, proof, "act %u", seq);
 }
 
+/* What IS_DOOR answers to the plan's two challenges; the second round trip is act `last`. */
+static const char *const door_questions[] = { "BGD1 11111111111111111111111111111111\n",
+                                              "BGD1 22222222222222222222222222222222\n" };
+static inline void expect_door_proofs(uint16_t last)
+{
+    for (uint16_t i = 0; i < 2; i++) {
+        struct sha256 hash;
+        char digest[65];
+        sha256_start(&hash);
+        sha256_add(&hash, door_questions[i], strlen(door_questions[i]));
+        sha256_end_hex(&hash, digest);
+        expect(i == 0 ? 0 : last, STAGE_ANSWERED, "", digest);
+    }
+}
+
 static inline bool heard(const struct endpoint *endpoint, const void *bytes, size_t size)
 {
     return memmem(endpoint->heard, endpoint->heard_size, bytes, size) != NULL;

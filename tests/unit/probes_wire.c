@@ -357,7 +357,7 @@ Test(wire, a_join_where_there_is_but_a_loopback_is_made_there)
     run(NULL);
     expect(four, STAGE_SENT, "", "");
     expect(six, STAGE_SENT, "", "");
-    cr_expect_geq(done[four].microseconds, 25000); /* it began a moment after the plan did, later on a busy host */
+    cr_expect_geq(outcome.milliseconds, 50, "the plan's time is counted from its start, a moment before the attempt's");
     cr_expect_lt(done[four].microseconds, 450000, "to the deadline, which is sooner");
 }
 

@@ -38,8 +38,7 @@ static const struct fence fences[CONTAINER_FENCES] = {
     [CONTAINER_READ_ONLY] = { "read-only", "writing to the container's root", none, 0 },
     [CONTAINER_LIMITS] = { "limits",
                            "core dumps, and unlimited descriptors, processes and memory: of each process by rlimits, "
-                           "of "
-                           "all by control groups where the host has them to write",
+                           "and of all by control groups where the host has them to write",
                            none, 0 },
 };
 
@@ -97,8 +96,10 @@ static struct bottle *start_with(bool gvisor, const struct bottle_options *optio
         free(bottle);
         return NULL;
     }
-    if (has_its_runtime(bottle, error) && container_make(bottle, error))
+    struct error said = { 0 };
+    if (has_its_runtime(bottle, &said) && container_make(bottle, &said))
         return bottle;
+    engine_explain(&said, error);
     destroy(bottle, NULL);
     return NULL;
 }

@@ -62,6 +62,9 @@ struct control_group;
 bool engine_enter(const char *step, const struct control_group *group, unsigned *place, struct error *error);
 bool engine_leave(unsigned place, struct error *error);
 
+/* False, with what was `said` of a call that failed while a bottle was made; or that the engine was killed, if that is why. */
+bool engine_explain(const struct error *said, struct error *error);
+
 /* A path of the engine's own mounts, as this process can open it. */
 void engine_path(const char *path, char here[PATH_MAX]);
 

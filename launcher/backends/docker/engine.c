@@ -221,13 +221,25 @@ static bool has_ended(siginfo_t *how)
 }
 
 /* An engine that gives up has found that something is missing here, and says what; one that was killed was able to run. */
+static bool was_killed(const siginfo_t *how)
+{
+    return how->si_code != CLD_EXITED || how->si_status == KILLED;
+}
+
 static bool say_ended(const siginfo_t *how, struct error *error)
 {
     char words[160];
     engine_last_words(words);
-    if (how->si_code != CLD_EXITED || how->si_status == KILLED)
+    if (was_killed(how))
         return error_set(error, ERROR_BROKEN, "the Docker Engine of the site was killed as it was started");
     return error_set(error, ERROR_HOST, "the Docker Engine of the site ended as it was started: %s", words);
+}
+
+bool engine_explain(const struct error *said, struct error *error)
+{
+    siginfo_t how;
+    bool killed = container_engine.client.lost && has_ended(&how) && was_killed(&how);
+    return killed ? say_ended(&how, error) : error_set(error, said->code, "%s", said->text);
 }
 
 static bool import_image(const char *step, struct error *error)
@@ -262,9 +274,8 @@ static bool start_engine(const char *step, const struct control_group *group, st
     if (!start_keeper(program, path, group, error))
         return false;
     struct error said = { 0 };
-    if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said) &&
-        import_image(step, &said))
-        return true;
+    if (docker_connect(&engine->client, path, clock_microseconds() + START_MICROSECONDS, &said))
+        return import_image(step, &said) || engine_explain(&said, error);
     siginfo_t how;
     return has_ended(&how) ? say_ended(&how, error) : error_set(error, said.code, "%s", said.text);
 }

@@ -38,19 +38,13 @@ static uint16_t parse_port(const char *text)
     return *text >= '1' && *text <= '9' && *end == '\0' && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-/* An address has no slash in it, and no name before its colon. */
-static bool is_proxy(const char *text)
-{
-    return strstr(text, "://") != NULL || strncmp(text, "env:", 4) == 0;
-}
-
 static bool parse_door(const char *text, struct error *error)
 {
     uint8_t address[4];
     char host[64];
     const char *problem;
     size_t length = strcspn(text, ":");
-    if (is_proxy(text))
+    if (proxy_is_meant(text))
         return proxy_word_is_good(text, strlen(text), &problem) ||
                error_set(error, ERROR_USAGE, "--wrap-door: %s, not \"%.60s\"", problem, text);
     snprintf(host, sizeof host, "%.*s", (int)length, text);
@@ -149,7 +143,7 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
     if (!bottle->door.wanted || !has_door())
         return error_set(error, ERROR_USAGE, "this bottle was started without a door");
     size_t length = strcspn(words.door, ":");
-    bool own = strcmp(words.door, "direct") == 0 || is_proxy(words.door);
+    bool own = strcmp(words.door, "direct") == 0 || proxy_is_meant(words.door);
     *port = !own && words.door[length] == ':' ? parse_port(words.door + length + 1) : bottle->door.port;
     if (own)
         snprintf(host, 64, "%s", bottle->door.host);
@@ -161,7 +155,7 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
 /* An open bottle needs none: nothing is shut. */
 static const char *door_proxy(const struct bottle *bottle)
 {
-    return is_proxy(words.door) && !bottle->open ? words.door : NULL;
+    return proxy_is_meant(words.door) && !bottle->open ? words.door : NULL;
 }
 
 static bool put(struct bottle *bottle, const char *name, int source, mode_t mode, struct error *error)
@@ -212,9 +206,9 @@ static bool fingerprint(const struct bottle *bottle, struct fingerprint *out, st
     snprintf(out->version, sizeof out->version, "%s", bottle->version);
     snprintf(out->kernel, sizeof out->kernel, "%s", names.release);
     snprintf(out->details, sizeof out->details, "%s%s", bottle->around,
-             !has_door()            ? "; no door: nothing is allowed, so nothing shows that its network was alive"
-             : is_proxy(words.door) ? "; the door by a proxy"
-                                    : "");
+             !has_door()                  ? "; no door: nothing is allowed, so nothing shows that its network was alive"
+             : proxy_is_meant(words.door) ? "; the door by a proxy"
+                                          : "");
     return true;
 }
 
