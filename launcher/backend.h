@@ -36,6 +36,14 @@ struct door {
 
 struct control_group;
 
+/* What a backend takes from the machine itself, where its bottles are to be in the machine's own network (--site=host): its descriptors lead there
+ * whatever namespaces and mounts the caller has made since. Owned by whoever opened it. */
+struct machine {
+    int proc;      /* /proc of the PID namespace in which the machine's engine names its processes */
+    int engine;    /* the socket of the engine (O_PATH) */
+    char mark[33]; /* what is made there is marked with it: lower-case hex digits */
+};
+
 struct bottle_options {
     uint32_t without;     /* bits of the fences left out; the open bottle leaves out all */
     bool open;            /* it is the open bottle */
@@ -47,6 +55,7 @@ struct bottle_options {
     const char *step_path;   /* bottle-step, which starts each command in a machine */
     /* For the engine, as `engine_mebibytes` says. Borrowed; NULL: none could be made. */
     const struct control_group *group;
+    const struct machine *machine; /* for a backend with machine_open; NULL: in a sealed site. Borrowed */
 };
 
 /* One thing that a backend needs of the host, looked at alone. */
@@ -198,6 +207,19 @@ struct backend {
     /* True where silence in the open bottle is how this make of bottle is built (DESIGN: "structure"). `address` is the place as the plan
      * has it: a literal, a literal prefix with its star, or an @ name. */
     bool (*structural)(uint16_t vector, const char *address);
+
+    /* Bottles in the machine's own network, of its own engine, which is ended by nobody here. NULL, all of them: it has none such.
+     *
+     * machine_open: finds that engine while the caller still sees the machine's files and processes, and asks whether it has this runtime; `machine->mark` has been set.
+     * ERROR_HOST with the remedy where there is none; nothing is open then. */
+    bool (*machine_open)(struct machine *machine, struct error *error);
+    void (*machine_close)(struct machine *machine);
+    /* Removes what bottles of that mark (an empty one: of any) have left in the engine, the firewall and among the interfaces: of a gate that was
+     * killed. In the machine's network namespace. Counts what there was. */
+    bool (*machine_clear)(const struct machine *machine, unsigned *removed, struct error *error);
+    /* The networks of such bottles, as prefixes ("172.31.77.0/24"), and the gateway of the first one; ends with NULL. */
+    const char *const *machine_networks;
+    const char *machine_gateway4;
 
     /* Kills everything inside, waits until it is gone, checks that nothing remains, frees `bottle`.
      * Returns false (and still frees) if something remained. */
