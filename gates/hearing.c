@@ -113,6 +113,21 @@ static bool is_the_engines_own(const struct backend *backend, const char *at)
     return false;
 }
 
+/* "224.0.0.251:5353", "[ff02::fb]:5353", "255.255.255.255:67" or the LAN's own broadcast address. */
+static bool is_to_many(const char *at)
+{
+    return strncmp(at, "[ff", 3) == 0 || strncmp(at, "ff", 2) == 0 || atoi(at) >= 224 ||
+           strncmp(at, SITE_BROADCAST4, sizeof SITE_BROADCAST4 - 1) == 0;
+}
+
+/* On the machine other programs use loopback and let others in, and tell every cable that they are there. What is an attempt's has a
+ * nonce or a destination of its own there, too. */
+static bool is_the_machines(const struct hearing *hearing, const struct witness_message *message)
+{
+    return hearing->options->machine != NULL &&
+           (strcmp(message->point, "wan0") != 0 || message->at[0] == '\0' || is_to_many(message->at));
+}
+
 bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
 {
     char text[160];
@@ -121,7 +136,7 @@ bool hearing_take_message(struct hearing *hearing, const struct witness_message 
         take_hit(hearing, message);
         return true;
     case WITNESS_STRAY:
-        if (is_the_engines_own(hearing->options->backend, message->at))
+        if (is_the_engines_own(hearing->options->backend, message->at) || is_the_machines(hearing, message))
             return true;
         snprintf(text, sizeof text, "%.95s%s%.45s%s%.8s", message->text, message->at[0] != '\0' ? " to " : "",
                  message->at, message->at[0] != '\0' ? " on " : "", message->at[0] != '\0' ? message->point : "");

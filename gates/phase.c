@@ -197,6 +197,7 @@ static struct bottle_options options_of_bottle(const struct phase *phase, bool d
         .init_path = options->init_path,
         .step_path = options->step_path,
         .group = options->group,
+        .machine = options->machine,
     };
     snprintf(bottle.door.host, sizeof bottle.door.host, "%s",
              options->backend->door_by_address ? SITE_DOOR4 : "127.0.0.1");
@@ -273,10 +274,18 @@ static void end_witness(struct phase *phase)
         hearing_note_broken(&phase->hearing, lost);
 }
 
+static bool open_site(struct phase *phase, struct error *error)
+{
+    const struct backend *backend = phase->options->backend;
+    say(phase, "opening the site");
+    if (phase->options->machine != NULL)
+        return site_open_on_machine(&phase->site, backend->machine_networks, error);
+    return site_open(&phase->site, error) && (!backend->own_listeners || site_leave_listeners(error));
+}
+
 static bool run_steps(struct phase *phase, struct error *error)
 {
-    say(phase, "opening the site");
-    if (!site_open(&phase->site, error) || (phase->options->backend->own_listeners && !site_leave_listeners(error)))
+    if (!open_site(phase, error))
         return false;
     say(phase, "starting the witnesses");
     if (!hearing_start(&phase->hearing, &phase->site, phase->secret, error))
@@ -331,6 +340,7 @@ void phase_run(const struct phase_options *options, struct phase_result *result,
     hearing_stop(&phase.hearing); /* a phase that failed half-way still tells what was heard */
     hearing_end(&phase.hearing);
     socket_watch_end(&phase.sockets);
+    site_close(&phase.site);
     secret_free(phase.secret);
     result->microseconds_total = clock_microseconds() - phase.hearing.started;
     result->state = finished ? PHASE_FINISHED : result->error.code == ERROR_ABSENT ? PHASE_ABSENT : PHASE_FAILED;

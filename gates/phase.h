@@ -37,6 +37,8 @@ struct phase_options {
     char label[32];            /* what its progress lines begin with */
     const struct fault *fault; /* of the selftest, or NULL */
     const char *probe_path, *init_path, *step_path;
+    const struct machine
+        *machine; /* of the machine itself, where the bottles are of it (--site=host); NULL: in a sealed site */
     const struct control_group *group; /* of this phase alone, for its backend's engine; NULL: there is none */
 };
 

@@ -24,7 +24,8 @@
 #include "../launcher/support/process.h"
 #include "leftovers.h"
 
-#define PHASE_FLAGS        (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+#define MACHINE_FLAGS      (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
+#define PHASE_FLAGS        (MACHINE_FLAGS | CLONE_NEWUSER | CLONE_NEWNET)
 #define HANG_MICROSECONDS  180000000ull /* beyond all deadlines of a phase: a bound on hangs */
 #define GROUP_MICROSECONDS 30000000ull  /* the same, for a control group to become empty */
 
@@ -85,7 +86,7 @@ static void make_group(const struct phase_job *job, struct control_group *group)
     char own[4096], name[80];
     const struct backend *backend = job->options.backend;
     *group = (struct control_group){ 0 };
-    if (backend->engine_mebibytes == 0 || job->options.kind == PHASE_BARE ||
+    if (backend->engine_mebibytes == 0 || job->options.kind == PHASE_BARE || job->options.machine != NULL ||
         !file_read("/proc/self/cgroup", own, sizeof own))
         return;
     snprintf(name, sizeof name, LEFTOVER_GROUP "%s-%u", job->options.plan->run, made++);
@@ -111,7 +112,8 @@ static pid_t start_phase(const struct phase_job *job, const struct control_group
         return -1;
     }
     job->result->state = PHASE_RUNNING; /* a process that dies before it says anything was not left out on purpose */
-    pid_t pid = namespaces_fork(PHASE_FLAGS, error);
+    bool sealed = job->options.machine == NULL;
+    pid_t pid = namespaces_fork(sealed ? PHASE_FLAGS : MACHINE_FLAGS, error);
     if (pid == 0) {
         close(mapped[1]);
         close_lifelines();
@@ -127,7 +129,7 @@ static pid_t start_phase(const struct phase_job *job, const struct control_group
     }
     close(mapped[0]);
     *lifeline = mapped[1];
-    if (pid > 0 && (!namespaces_map_ids(pid, 0, error) || !write_all(mapped[1], "", 1))) {
+    if (pid > 0 && ((sealed && !namespaces_map_ids(pid, 0, error)) || !write_all(mapped[1], "", 1))) {
         process_kill(pid);
         pid = -1;
     }

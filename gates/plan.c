@@ -54,6 +54,15 @@ static bool add_vector(struct run_plan *plan, const struct vector *vector, const
         attempt->vector = vector;
         attempt->target = target;
         plan_resolve_target(attempt, wishes);
+        if (!plan_target_is_allowed(attempt, wishes->machine)) {
+            plan_note_unproved(plan, vector->id,
+                               "its targets that aren't this machine's: --site=host sends nothing there");
+            continue;
+        }
+        if (wishes->machine != NULL && wishes->machine->no_ping && target->mechanism == MECHANISM_ICMP_ECHO) {
+            plan_note_unproved(plan, vector->id, "net.ipv4.ping_group_range of this machine lets nobody ping");
+            continue;
+        }
         if (plan_is_sweep(attempt) && wishes->sweep == SWEEP_OFF) {
             plan_note_unproved(plan, vector->id, "left out by --sweep=off");
             continue;

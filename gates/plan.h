@@ -58,6 +58,16 @@ struct plan_wishes {
     const char *no_vsock;    /* why the gate owns no vsock context, or NULL */
     const char *peer4, *peer6;
     enum sweep_extent sweep;
+    /* On the machine itself only what is the machine's or the world's is tried (machine_owns). NULL: in a sealed site, which has every address. */
+    const struct machine_places *machine;
+};
+
+/* What a plan must know of the machine and of the bottles there. */
+struct machine_places {
+    char host4[46], host6[46];   /* its own addresses: machine_addresses */
+    const char *gateway4;        /* that bottles have; literal */
+    const char *const *networks; /* prefixes of theirs; ends with NULL */
+    bool no_ping;                /* nobody there may send an echo request */
 };
 
 struct run_plan {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "site/machine.h"
 #include "site/site.h"
 
 static const struct {
@@ -33,7 +34,14 @@ bool plan_target_is_wireless(const struct vector_target *target)
 static const char *literal_of(const char *text, const struct plan_wishes *wishes, const char **rest)
 {
     size_t name = strcspn(text, "%/");
+    const struct machine_places *machine = wishes->machine;
     *rest = text + name;
+    if (machine != NULL && name == 6 && memcmp(text, "@host", 5) == 0)
+        return text[5] == '4' ? machine->host4 : machine->host6;
+    if (machine != NULL && strncmp(text, "@route:", 7) == 0 && strchr(text + 7, ':') == NULL) {
+        *rest = "";
+        return machine->gateway4;
+    }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strlen(places[i].name) == name && memcmp(places[i].name, text, name) == 0)
             return places[i].literal;
@@ -62,6 +70,27 @@ void plan_resolve_target(struct run_attempt *attempt, const struct plan_wishes *
         snprintf(attempt->wire, sizeof attempt->wire, "%s", target->wire);
     else
         snprintf(attempt->wire, sizeof attempt->wire, "%.*s", (int)strcspn(literal, "%/"), literal);
+}
+
+static bool is_of_one_host(enum mechanism mechanism)
+{
+    return mechanism != MECHANISM_UDP_BROADCAST && mechanism != MECHANISM_MULTICAST_JOIN &&
+           mechanism != MECHANISM_UDP_ON_LINK;
+}
+
+bool plan_target_is_allowed(const struct run_attempt *attempt, const struct machine_places *machine)
+{
+    const struct vector_target *target = attempt->target;
+    char literal[sizeof attempt->wire];
+    if (machine == NULL)
+        return true;
+    if (plan_target_is_wireless(target))
+        return target->mechanism == MECHANISM_INHERITED || strncmp(attempt->address, "@abstract:", 10) == 0;
+    if (attempt->address[0] == '@' || !is_of_one_host(target->mechanism))
+        return false;
+    snprintf(literal, sizeof literal, "%.*s", (int)strcspn(attempt->wire, "*"), attempt->wire);
+    return machine_owns(literal, machine->networks) || strcmp(literal, machine->host4) == 0 ||
+           strcmp(literal, machine->host6) == 0;
 }
 
 void plan_fill_star(const char *pattern, const uint8_t *nonce, char *literal, size_t size)

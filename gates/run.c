@@ -18,6 +18,7 @@
 #include "../launcher/support/install.h"
 #include "../launcher/support/process.h"
 #include "../probes/sha256.h"
+#include "on_machine.h"
 #include "phases.h"
 #include "verdict.h"
 #include "witness/vsock_owned.h"
@@ -149,8 +150,15 @@ static bool execute(struct run *run, struct error *error)
                                   .no_vsock = vsock ? NULL : no_vsock.text,
                                   .peer4 = run->options.backend->peer4,
                                   .peer6 = run->options.backend->peer6,
-                                  .sweep = run->options.sweep };
-    if (!plan_make(&run->plan, &wishes, error))
+                                  .sweep = run->options.sweep,
+                                  .machine = run->options.site == SITE_HOST ? &run->places : NULL };
+    cleanup_machine struct on_machine on = { .guardian = -1, .lock = -1 };
+    if (run->options.site == SITE_HOST) {
+        on_machine_places(run->options.backend, &run->places);
+        wishes.no_vsock = "vsock leads to the hypervisor: --site=host sends nothing there";
+    }
+    if (!plan_make(&run->plan, &wishes, error) ||
+        (run->options.site == SITE_HOST && !on_machine_begin(&on, run->options.backend, run->plan.run, error)))
         return false;
 
     struct binaries binaries = { -1, -1, -1, "", "", "" };
@@ -166,9 +174,10 @@ static bool execute(struct run *run, struct error *error)
                                     .backend = run->options.backend,
                                     .policy = run->options.policy,
                                     .deadline_milliseconds = run->options.deadline_milliseconds,
-                                    .at_once = run->options.jobs,
+                                    .at_once = run->options.site == SITE_HOST ? 1 : run->options.jobs,
+                                    .machine = run->options.site == SITE_HOST ? &on.machine : NULL,
                                     .ipv6 = ipv6,
-                                    .vsock = vsock && plan_has(&run->plan, 106),
+                                    .vsock = plan_has(&run->plan, 106),
                                     .fault = run->options.fault,
                                     .probe_path = binaries.probe_path,
                                     .init_path = binaries.init_path,
@@ -181,6 +190,8 @@ static bool execute(struct run *run, struct error *error)
     cleanup_close_fd(&binaries.probe);
     cleanup_close_fd(&binaries.init);
     cleanup_close_fd(&binaries.step);
+    if (run->options.site == SITE_HOST && !on_machine_end(&on, run->phases[PHASE_FENCED].broken_text))
+        run->phases[PHASE_FENCED].broken = true;
     if (!done)
         return false;
     note_host(run);

@@ -14,6 +14,7 @@
 #include "judge.h"
 #include "plan.h"
 #include "self_proof.h"
+#include "site/site.h"
 
 /* How a run shows that it would have noticed. */
 enum self_proof {
@@ -32,6 +33,7 @@ bool vector_list_has(const struct vector_list *list, uint16_t vector);
 
 struct run_options {
     const struct backend *backend;
+    enum site_kind site;
     const char *policy; /* one of the backend's, or NULL if it has none */
     bool principals[PRINCIPALS];
     uint16_t vectors[VECTORS_ASKED_MAX];
@@ -78,6 +80,7 @@ struct run {
     struct timespec started, finished;
     uint64_t milliseconds;
     char kernel[65], arch[65];
+    struct machine_places places; /* options.site SITE_HOST: what was known of the machine */
 };
 
 /* Makes the run. On success the caller owns *run and frees it with run_free. Failure is for what stops a run

@@ -68,7 +68,7 @@ static void found(void *context, const struct socket *socket)
         hearing_note_socket(hearing, watch, remote, local);
         break;
     case SOCKET_UNKNOWN:
-        if (is_the_sandboxs(hearing, socket))
+        if (is_the_sandboxs(hearing, socket) || hearing->options->machine != NULL)
             break;
         snprintf(text, sizeof text, "a new %s socket on the host: %.24s%s%.24s", transport_name(socket->transport),
                  local, socket->listening ? " takes from anybody" : " to ", socket->listening ? "" : remote);

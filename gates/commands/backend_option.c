@@ -127,9 +127,11 @@ static bool resolve_policy(const struct backend *backend, const char *name, cons
            error_set(error, ERROR_USAGE, "backend %s has no policy \"%.40s\"; it has: %s", backend->name, name, known);
 }
 
-static const struct backend *resolve_runtime(const struct backend *backend, const char *name, struct error *error)
+static const struct backend *resolve_runtime(const struct backend *backend, const struct backend_choice *choice,
+                                             struct error *error)
 {
     char known[256] = "";
+    const char *name = choice->runtime;
     const struct backend *found = backend_find_runtime(backend, name);
     for (size_t i = 0; backend->runtimes != NULL && backend->runtimes[i] != NULL; i++)
         add_word(known, backend->runtimes[i]->runtime);
@@ -137,6 +139,8 @@ static const struct backend *resolve_runtime(const struct backend *backend, cons
         error_set(error, ERROR_USAGE, "--runtime: backend %s has no runtimes to choose from", backend->name);
     else if (found == NULL)
         error_set(error, ERROR_USAGE, "backend %s has no runtime \"%.40s\"; it has: %s", backend->name, name, known);
+    else if (choice->on_machine && backend->machine_open != NULL)
+        return backend_find_machine_runtime(backend, name, error);
     else if (found->has_runtime != NULL && !found->has_runtime(error))
         return NULL;
     return found;
@@ -164,7 +168,7 @@ const struct backend *backend_option_resolve(const struct backend_choice *choice
 {
     const struct backend *backend = find(choice->name, error);
     if (backend != NULL)
-        backend = resolve_runtime(backend, choice->runtime, error);
+        backend = resolve_runtime(backend, choice, error);
     return backend != NULL && resolve_policy(backend, choice->policy, policy, error) &&
                    name_engine(backend, choice->engine, error) && take_words(backend, &choice->wrap, error)
                ? backend

@@ -14,6 +14,7 @@
 struct backend_choice {
     const char *name, *policy, *runtime, *engine; /* all but the name: NULL if they weren't given */
     struct wrap_words wrap;
+    bool on_machine; /* its bottles are to be in the machine's own network, by the machine's own engine */
 };
 
 /* native, or what BOT_BOTTLE_BACKEND says. */

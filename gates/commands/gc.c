@@ -3,6 +3,7 @@
 
 #include "../../launcher/control_group.h"
 #include "../leftovers.h"
+#include "../on_machine.h"
 #include "command.h"
 
 struct settings {
@@ -41,6 +42,7 @@ static int gc_command(int argc, char **argv, struct error *error)
         done = leftovers_collect(base, settings.dry, tell, &settings, error) && done;
     done = leftovers_collect_selftests("/tmp", settings.dry, tell, &settings, error) && done;
     done = leftovers_collect_groups(CONTROL_GROUP_ROOT, settings.dry, tell, &settings, error) && done;
+    done = on_machine_collect(settings.dry, tell, &settings, error) && done;
     if (settings.count == 0 && done)
         printf("nothing was left behind\n");
     return done ? EXIT_PASS : -1;
@@ -72,7 +74,9 @@ const struct command command_gc = {
     .description =
         "Processes, mounts and namespaces of a run end with it, however it ends. Files may remain of one that was "
         "killed: evidence that was not kept whole, sockets of bottles whose keeper was killed, reports that a "
-        "selftest made, and empty control groups. This removes them, this user's only, and says which. Evidence that "
+        "selftest made, and empty control groups; and of a run on this machine (--site=host) whose guardian was "
+        "killed, too, its "
+        "interfaces, firewall rules and containers. This removes them, this user's only, and says which. Evidence that "
         "was kept whole stays, and so does everything of a run, bottle or selftest that lives.",
     .options = options,
     .option_count = sizeof options / sizeof *options,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../keep.h"
+#include "../on_machine.h"
 #include "../preflight.h"
 #include "../report/directory.h"
 #include "command.h"
@@ -84,13 +85,19 @@ static int report_on(const struct run *run, const struct run_settings *settings,
     return kept_all ? run_verdict_exit(run->verdict) : fail_to_report(run, &error);
 }
 
+static bool preflight_run(const struct run_options *options, struct error *error)
+{
+    return options->site == SITE_HOST ? preflight_descriptors(error) && on_machine_preflight(options->backend, error)
+                                      : preflight(options->backend, options->policy, error);
+}
+
 static int execute(struct run_settings *settings)
 {
     struct error error = { 0 };
     struct report_directory directory;
     if (settings->report != NULL && !report_directory_check(settings->report, &directory, &error))
         return command_fail(&error);
-    if (!preflight(settings->options.backend, settings->options.policy, &error))
+    if (!preflight_run(&settings->options, &error))
         return interrupted_by != 0 ? die_of_signal(interrupted_by) : command_fail(&error);
     bool progress = isatty(STDERR_FILENO) && !settings->quiet;
     if (progress)

@@ -8,15 +8,19 @@
 
 static bool take_site(void *settings, const char *argument, struct error *error)
 {
-    (void)settings;
-    if (strcmp(argument, "sealed") != 0)
-        return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; this version has: sealed", argument);
-    return true;
+    struct run_settings *own = settings;
+    for (int kind = 0; kind < SITE_KINDS; kind++)
+        if (strcmp(argument, site_kind_name((enum site_kind)kind)) == 0) {
+            own->options.site = (enum site_kind)kind;
+            own->choice.on_machine = kind == SITE_HOST;
+            return true;
+        }
+    return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; there are: sealed, host", argument);
 }
 
 static const char *site_at(size_t index)
 {
-    return index == 0 ? "sealed" : NULL;
+    return index < SITE_KINDS ? site_kind_name((enum site_kind)index) : NULL;
 }
 
 static bool take_one_vector(void *settings, const char *piece, struct error *error)
@@ -237,8 +241,9 @@ static const char *format_at(size_t index)
 const struct command_option run_option_table[RUN_OPTIONS] = {
     BACKEND_OPTION_ROWS,
     { .name = "site",
-      .argument = "KIND",
-      .help = "the network world around the bottle: sealed (default)",
+      .argument = "sealed|host",
+      .help = "the network world around the bottle: a sealed one of its own (default), or this machine's, with its own "
+              "Docker Engine and firewall (--backend=docker, as root)",
       .take = take_site,
       .word_at = site_at },
     { .name = "vector",

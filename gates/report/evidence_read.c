@@ -1,5 +1,6 @@
 /* See evidence_file.h: from hostile JSON to struct run. Indices, enums and counts are checked where they are read;
  * places, ports and pairs are worked out from this build's tables and must be what the file says. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,7 +108,36 @@ static void read_runtime(struct json_reader *reader, const cJSON *object, struct
         options->backend = backend;
 }
 
-static void read_options(struct json_reader *reader, const cJSON *object, struct run_options *options)
+static void read_host(struct json_reader *reader, const cJSON *object, const char *name, char address[46])
+{
+    uint8_t bytes[16];
+    json_text(reader, object, name, address, 46);
+    if (!reader->failed && inet_pton(name[4] == '4' ? AF_INET : AF_INET6, address, bytes) != 1)
+        json_refuse(reader, name, "is no IP address");
+}
+
+/* Where the machine's own addresses are planned, the file says which they were. A file without a site is of a sealed one. */
+static void read_site(struct json_reader *reader, const cJSON *object, struct run_options *options,
+                      struct machine_places *places)
+{
+    const char *kinds[SITE_KINDS];
+    for (unsigned i = 0; i < SITE_KINDS; i++)
+        kinds[i] = site_kind_name((enum site_kind)i);
+    if (is_there(object, "site"))
+        options->site = (enum site_kind)json_choice(reader, object, "site", kinds, SITE_KINDS);
+    if (options->site == SITE_SEALED)
+        return;
+    if (options->backend->machine_open == NULL)
+        json_refuse(reader, "site", "is none for bottles of that backend in this build");
+    *places = (struct machine_places){ .gateway4 = options->backend->machine_gateway4,
+                                       .networks = options->backend->machine_networks };
+    const cJSON *machine = json_object(reader, object, "machine");
+    read_host(reader, machine, "host4", places->host4);
+    read_host(reader, machine, "host6", places->host6);
+}
+
+static void read_options(struct json_reader *reader, const cJSON *object, struct run_options *options,
+                         struct machine_places *places)
 {
     char name[64] = "";
     *options = (struct run_options){ .mutant = -1 };
@@ -118,6 +148,7 @@ static void read_options(struct json_reader *reader, const cJSON *object, struct
         return;
     }
     read_runtime(reader, object, options);
+    read_site(reader, object, options, places);
     read_policy(reader, object, options);
     read_principals(reader, object, options);
     read_asked(reader, object, options);
@@ -159,10 +190,13 @@ static const struct vector_target *find_target(struct json_reader *reader, const
 }
 
 /* Reads one planned attempt. What stands behind its place is worked out anew, and must be what the file says. */
-static void read_attempt(struct json_reader *reader, const cJSON *object, const struct backend *backend,
-                         struct run_plan *plan)
+static void read_attempt(struct json_reader *reader, const cJSON *object, const struct run_options *options,
+                         const struct machine_places *places, struct run_plan *plan)
 {
-    const struct plan_wishes wishes = { .peer4 = backend->peer4, .peer6 = backend->peer6 };
+    const struct backend *backend = options->backend;
+    const struct plan_wishes wishes = { .peer4 = backend->peer4,
+                                        .peer6 = backend->peer6,
+                                        .machine = options->site == SITE_HOST ? places : NULL };
     struct run_attempt *attempt = &plan->attempts[plan->count];
     char address[sizeof attempt->address], wire[sizeof attempt->wire];
     snprintf(reader->where, sizeof reader->where, "plan, entry %u", plan->count);
@@ -181,6 +215,8 @@ static void read_attempt(struct json_reader *reader, const cJSON *object, const 
         return;
     }
     plan_resolve_target(attempt, &wishes);
+    if (!plan_target_is_allowed(attempt, wishes.machine))
+        json_refuse(reader, "target", "is none that is tried on the machine itself");
     json_text(reader, object, "address", address, sizeof address);
     json_text(reader, object, "wire", wire, sizeof wire);
     if (strcmp(address, attempt->address) != 0 || strcmp(wire, attempt->wire) != 0)
@@ -213,7 +249,7 @@ static void read_plan(struct json_reader *reader, const cJSON *evidence, struct 
     cJSON_ArrayForEach(each, plan)
     {
         if (!reader->failed)
-            read_attempt(reader, each, run->options.backend, &run->plan);
+            read_attempt(reader, each, &run->options, &run->places, &run->plan);
     }
     reader->where[0] = '\0';
     const cJSON *not_proved = json_list(reader, evidence, "not_proved", NOT_PROVED_MAX);
@@ -413,11 +449,13 @@ struct run *evidence_read(const cJSON *evidence, struct error *error)
     struct json_reader reader = { .error = error, .file = "evidence.json" };
     static const char *const schemas[] = { EVIDENCE_SCHEMA };
     struct run_options options;
+    struct machine_places places = { 0 };
     json_choice(&reader, evidence, "schema", schemas, 1);
-    read_options(&reader, json_object(&reader, evidence, "options"), &options);
+    read_options(&reader, json_object(&reader, evidence, "options"), &options, &places);
     struct run *run = reader.failed ? NULL : run_new(&options, error);
     if (run == NULL)
         return NULL;
+    run->places = places;
     read_plan(&reader, evidence, run);
     read_pairs(&reader, evidence, run);
     if (!reader.failed)

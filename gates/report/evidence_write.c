@@ -48,6 +48,15 @@ static cJSON *options_of(const struct run *run)
     json_add_text(object, "backend", options->backend->name);
     json_add_text_or_null(object, "policy", options->policy);
     json_add_text_or_null(object, "runtime", options->backend->runtime);
+    json_add_text(object, "site", site_kind_name(options->site));
+    cJSON *machine = cJSON_CreateNull();
+    if (options->site == SITE_HOST) {
+        cJSON_Delete(machine);
+        machine = cJSON_CreateObject();
+        json_add_text(machine, "host4", run->places.host4);
+        json_add_text(machine, "host6", run->places.host6);
+    }
+    cJSON_AddItemToObject(object, "machine", machine);
     cJSON *principals = cJSON_AddArrayToObject(object, "principals");
     for (int p = 0; p < PRINCIPALS; p++)
         if (options->principals[p])

@@ -189,7 +189,7 @@ static cJSON *report_of(const struct run *run)
     json_add_text(tool, "name", "bottle-gate");
     json_add_text(tool, "version", BOTTLE_VERSION);
     add_backend(report, run);
-    json_add_text(report, "site", "sealed");
+    json_add_text(report, "site", site_kind_name(run->options.site));
     json_add_text(report, "profile", run->options.vector_count == 0 ? "core" : "selected");
     json_add_text(report, "verdict", run_verdict_name(run->verdict));
     json_add_text(report, "reason", run->reason);

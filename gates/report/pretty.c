@@ -314,8 +314,8 @@ bool report_pretty(const struct run *run, const struct report_style *style, FILE
     if (!style->quiet) {
         fprintf(stream, "bottle-gate %s  backend ", BOTTLE_VERSION);
         report_print_backend(run, "  ", stream);
-        fprintf(stream, "  site sealed  principals%s%s\n", options->principals[PRINCIPAL_USER] ? " user" : "",
-                options->principals[PRINCIPAL_ROOT] ? " root" : "");
+        fprintf(stream, "  site %s  principals%s%s\n", site_kind_name(options->site),
+                options->principals[PRINCIPAL_USER] ? " user" : "", options->principals[PRINCIPAL_ROOT] ? " root" : "");
         print_host_uids(run, stream);
         print_table(run, style, stream);
         print_entries(run, style, stream);

@@ -95,7 +95,7 @@ bool report_tap(const struct run *run, const struct report_style *style, FILE *s
     fprintf(stream, "TAP version 14\n1..%zu\n", run->attempt_count + run->pair_count + 1);
     fprintf(stream, "# bottle-gate %s, backend ", BOTTLE_VERSION);
     report_print_backend(run, ", ", stream);
-    fprintf(stream, ", site sealed, run %s\n", run->plan.run);
+    fprintf(stream, ", site %s, run %s\n", site_kind_name(run->options.site), run->plan.run);
     while (number < run->attempt_count)
         print_attempt(run, number++, stream);
     for (size_t i = 0; i < run->pair_count; i++)

@@ -15,6 +15,12 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
+/* The same for the machine's own network namespace: it takes what goes to a port of an attempt where nobody listens, and all of a sweep,
+ * and logs what the machine lets in at such ports, and what would leave it for an address that is the gate's; firewall_close_machine takes them back.
+ * `*there`: were there any? */
+bool firewall_open_machine(struct error *error);
+bool firewall_close_machine(bool *there, struct error *error);
+
 /* Before the host's rules: what goes by lo to a socket that is no transparent one is left alone. */
 bool firewall_leave_listeners(struct error *error);
 

@@ -29,6 +29,9 @@
 #define REQUEST_MAX 1024
 #define ANSWER_MAX  16384
 
+/* The group of interfaces (ip-link(8)) that all of ours are in, by which they are known. */
+#define LINK_GROUP 0x626f7467
+
 /* Rules of this priority come after the local table's (0) and before the main table's (32766). */
 #define RULE_PRIORITY 1000
 
@@ -104,6 +107,7 @@ static void put_end(struct nlmsghdr *header, const char *name, const uint8_t *li
     struct ifinfomsg *message = mnl_nlmsg_put_extra_header(header, sizeof *message);
     message->ifi_flags = message->ifi_change = link_address != NULL ? IFF_NOARP : 0;
     mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    mnl_attr_put_u32(header, IFLA_GROUP, LINK_GROUP);
     if (link_address != NULL)
         mnl_attr_put(header, IFLA_ADDRESS, 6, link_address);
 }
@@ -184,6 +188,16 @@ bool links_set_up(struct links *links, const char *name, struct error *error)
     message->ifi_change = IFF_UP;
     mnl_attr_put_strz(header, IFLA_IFNAME, name);
     return change(links, &request) || error_system(error, "can't raise the interface %s", name);
+}
+
+bool links_remove_pairs(struct links *links, bool *there, struct error *error)
+{
+    struct request request;
+    struct nlmsghdr *header = request_start(&request, RTM_DELLINK, 0);
+    (void)mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+    mnl_attr_put_u32(header, IFLA_GROUP, LINK_GROUP);
+    *there = change(links, &request);
+    return *there || errno == ENODEV || error_system(error, "can't remove the interfaces of a site");
 }
 
 /* An IP literal as bytes. The literals are the site's own constants. */
@@ -296,10 +310,58 @@ bool links_add_route(struct links *links, const struct link_route *route, struct
         mnl_attr_put(header, RTA_DST, destination.size, destination.bytes);
     if (route->gateway != NULL)
         mnl_attr_put(header, RTA_GATEWAY, gateway.size, gateway.bytes);
+    if (route->metric != 0)
+        mnl_attr_put_u32(header, RTA_PRIORITY, route->metric);
     mnl_attr_put_u32(header, RTA_OIF, index);
     mnl_attr_put_u32(header, RTA_TABLE, route->table != 0 ? route->table : RT_TABLE_MAIN);
     return change(links, &request) ||
            error_system(error, "can't add the route to %s/%u by %s", route->destination, route->prefix, route->device);
+}
+
+struct overlap {
+    struct literal literal;
+    uint8_t prefix;
+    bool found;
+};
+
+static bool starts_alike(const uint8_t *one, const uint8_t *other, uint8_t bits)
+{
+    uint8_t rest = (uint8_t)(0xff00u >> bits % 8);
+    return memcmp(one, other, bits / 8) == 0 && (bits % 8 == 0 || ((one[bits / 8] ^ other[bits / 8]) & rest) == 0);
+}
+
+static int read_destination(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == RTA_DST)
+        *(const struct nlattr **)data = attribute;
+    return MNL_CB_OK;
+}
+
+static int read_overlap(const struct nlmsghdr *header, void *data)
+{
+    struct overlap *overlap = data;
+    const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+    const struct nlattr *destination = NULL;
+    uint8_t common = message->rtm_dst_len < overlap->prefix ? message->rtm_dst_len : overlap->prefix;
+    mnl_attr_parse(header, sizeof *message, read_destination, &destination);
+    if (destination != NULL && message->rtm_table == RT_TABLE_MAIN && message->rtm_family == overlap->literal.family &&
+        mnl_attr_get_payload_len(destination) == overlap->literal.size &&
+        starts_alike(mnl_attr_get_payload(destination), overlap->literal.bytes, common))
+        overlap->found = true;
+    return MNL_CB_OK;
+}
+
+bool links_route_overlaps(struct links *links, const char *destination, uint8_t prefix)
+{
+    struct overlap overlap = { .prefix = prefix };
+    struct request request;
+    struct error ignored = { 0 };
+    if (!read_literal(destination, &overlap.literal, &ignored))
+        return true;
+    struct nlmsghdr *header = request_start(&request, RTM_GETROUTE, NLM_F_DUMP);
+    struct rtmsg *message = mnl_nlmsg_put_extra_header(header, sizeof *message);
+    message->rtm_family = overlap.literal.family;
+    return !request_send(links, &request, read_overlap, &overlap) || overlap.found;
 }
 
 bool links_add_rule(struct links *links, int family, const char *device, uint32_t table, struct error *error)

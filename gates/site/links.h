@@ -33,6 +33,9 @@ bool links_add_pair(struct links *links, const char *kind, const char *name, con
 
 bool links_set_up(struct links *links, const char *name, struct error *error);
 
+/* Removes all interfaces of the namespace that links_add_pair has made in it, whoever called it; `*there`: were there any? */
+bool links_remove_pairs(struct links *links, bool *there, struct error *error);
+
 /* Waits until the interface carries packets (its queue is active: operational state up, RFC 2863) or
  * `deadline` (CLOCK_MONOTONIC, microseconds) has passed, which is an error. */
 bool links_wait_until_running(struct links *links, const char *name, uint64_t deadline, struct error *error);
@@ -51,10 +54,14 @@ struct link_route {
     uint8_t prefix;      /* bits of the destination; 0 is the default route */
     const char *gateway; /* IP literal, or NULL: on the link */
     const char *device;
-    uint32_t table; /* 0: the main table */
-    bool local;     /* every address of the destination is this host's own */
+    uint32_t table;  /* 0: the main table */
+    uint32_t metric; /* 0: the kernel's default; of routes to the same prefix the one with the least is taken */
+    bool local;      /* every address of the destination is this host's own */
 };
 bool links_add_route(struct links *links, const struct link_route *route, struct error *error);
+
+/* True if a route of the main table leads to a part of this prefix, or to all of it and not to everything (the default route). */
+bool links_route_overlaps(struct links *links, const char *destination, uint8_t prefix);
 
 /* The rule `iif DEVICE lookup TABLE` for AF_INET or AF_INET6, before the main table's. */
 bool links_add_rule(struct links *links, int family, const char *device, uint32_t table, struct error *error);

@@ -35,6 +35,7 @@
 #include "../../launcher/support/process.h"
 #include "firewall.h"
 #include "links.h"
+#include "machine.h"
 #include "mounts.h"
 #include "sysctls.h"
 
@@ -43,6 +44,11 @@
  * being torn down. */
 #define READY_BOUND     (20 * 1000 * 1000ULL)
 #define PREFLIGHT_BOUND (40 * 1000 * 1000ULL) /* microseconds; loading modules included */
+
+const char *site_kind_name(enum site_kind kind)
+{
+    return kind == SITE_HOST ? "host" : "sealed";
+}
 
 static int open_namespace(struct error *error)
 {
@@ -125,7 +131,19 @@ static bool open_host(struct site *site, struct links *host, struct error *error
            losses_open(&site->losses, 0, site->ipv6, error);
 }
 
-static bool open_namespaces(struct site *site, struct links *host, struct links *world, struct error *error)
+/* The same on the machine: nothing of it is set, its losses are not the site's, and no address leads to the world but those that nobody has. */
+static bool open_machine(const struct site *site, struct links *host, const char *const *networks, struct error *error)
+{
+    return sysctls_set_device(site->ipv6, "lan0", error) && links_set_up(host, "lan0", error) &&
+           links_add_address(host, "lan0", SITE_HOST4, 24, error) &&
+           (!site->ipv6 || (links_add_address(host, "lan0", SITE_LINK_HOST6, 64, error) &&
+                            links_add_address(host, "lan0", SITE_HOST6, 64, error))) &&
+           machine_add_routes(host, networks, site->ipv6, error) && open_side(site, host, error) &&
+           machine_set_up_side(site->ipv6, error) && firewall_open_machine(error);
+}
+
+static bool open_namespaces(struct site *site, struct links *host, struct links *world, const char *const *networks,
+                            struct error *error)
 {
     if ((site->host_namespace = open_namespace(error)) < 0 || !links_open(host, error))
         return false;
@@ -134,7 +152,8 @@ static bool open_namespaces(struct site *site, struct links *host, struct links 
     site->world_namespace = open_namespace(error);
     bool made = site->world_namespace >= 0 && open_world(site, world, error);
     /* Back home, whatever has happened: the caller must never find itself in the world. */
-    return enter(site->host_namespace, error) && made && open_host(site, host, error);
+    return enter(site->host_namespace, error) && made &&
+           (site->kind == SITE_HOST ? open_machine(site, host, networks, error) : open_host(site, host, error));
 }
 
 /* Step 6. */
@@ -151,18 +170,28 @@ static bool wait_until_ready(struct site *site, struct links *host, struct links
                             links_wait_until_local(host, "lan0", SITE_LINK_HOST6, deadline, error)));
 }
 
-bool site_open(struct site *site, struct error *error)
+static bool open_site(struct site *site, enum site_kind kind, const char *const *networks, struct error *error)
 {
-    *site = (struct site){ .host_namespace = -1, .world_namespace = -1, .ipv6 = sysctls_have_ipv6() };
+    *site = (struct site){ .kind = kind, .host_namespace = -1, .world_namespace = -1, .ipv6 = sysctls_have_ipv6() };
     losses_begin(&site->losses);
     struct links host = { 0 }, world = { 0 };
-    bool opened = mounts_open(site->ipv6, error) && open_namespaces(site, &host, &world, error);
+    bool opened = mounts_open(site->ipv6, error) && open_namespaces(site, &host, &world, networks, error);
     opened = opened && wait_until_ready(site, &host, &world, error) && losses_start(&site->losses, error);
     links_close(&host);
     links_close(&world);
     if (!opened)
         site_close(site);
     return opened;
+}
+
+bool site_open(struct site *site, struct error *error)
+{
+    return open_site(site, SITE_SEALED, NULL, error);
+}
+
+bool site_open_on_machine(struct site *site, const char *const *networks, struct error *error)
+{
+    return machine_has_room(networks, error) && open_site(site, SITE_HOST, networks, error);
 }
 
 bool site_leave_listeners(struct error *error)
@@ -172,6 +201,10 @@ bool site_leave_listeners(struct error *error)
 
 void site_close(struct site *site)
 {
+    struct error ignored = { 0 };
+    unsigned removed;
+    if (site->kind == SITE_HOST && site->host_namespace >= 0 && enter(site->host_namespace, &ignored))
+        machine_clear(&removed, &ignored);
     cleanup_close_fd(&site->host_namespace);
     cleanup_close_fd(&site->world_namespace);
     losses_close(&site->losses);

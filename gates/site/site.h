@@ -13,6 +13,9 @@
  * No packet can leave the machine: neither namespace has any other interface. The site's mount namespace has
  * tmpfs over /run, /tmp and /var/tmp, and a resolv.conf of its own. Nothing of the host is written. It all
  * ends with the last process in it.
+ *
+ * On the machine (--site=host) the host namespace is the machine's own. Its LAN peer is the world, to which only addresses lead that are nobody's: see
+ * machine.h.
  */
 #ifndef GATES_SITE_SITE_H
 #define GATES_SITE_SITE_H
@@ -42,7 +45,11 @@
 #define SITE_LISTENERS_GROUP 78 /* the same, of connections that are left to who listens on lo for itself */
 #define SITE_SOCKETS         "/run/bottle-gate" /* the witnesses' Unix sockets by path */
 
+enum site_kind { SITE_SEALED, SITE_HOST, SITE_KINDS };
+const char *site_kind_name(enum site_kind kind); /* "sealed", "host" */
+
 struct site {
+    enum site_kind kind;
     int host_namespace, world_namespace; /* network namespaces */
     bool ipv6;                           /* the kernel has it */
     struct losses losses;                /* what the kernel had counted as lost when the site was ready */
@@ -54,6 +61,13 @@ struct site {
  * address is tentative. Paths below /run, /tmp and /var/tmp no longer lead to the host's files: what is
  * needed of them must be open before. */
 bool site_open(struct site *site, struct error *error);
+
+/* The same with the machine's own network namespace for the host's, in which the caller is, as root of the machine, in a mount namespace
+ * made for it: what is made there is listed in machine.h. `networks`: prefixes of bottles, ends with NULL; while there is no such
+ * network they lead to the world. ERROR_HOST where the machine has something of that name, address or port itself. */
+bool site_open_on_machine(struct site *site, const char *const *networks, struct error *error);
+
+/* Takes back what was made on the machine. */
 void site_close(struct site *site);
 
 /* From now on what listens in the host namespace for itself, on lo, gets the connections that are made to it; where nobody listens

@@ -139,6 +139,26 @@ bool sysctls_set(bool world, bool ipv6, const char *device, struct error *error)
            (!ipv6 || set_all(settings6, COUNT(settings6), world, device, error)) && allow_ping(error);
 }
 
+static bool set_one(const struct setting *settings, size_t count, const char *device, struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *star = strchr(settings[i].path, '*');
+        char path[128];
+        if (star == NULL)
+            continue;
+        snprintf(path, sizeof path, "%.*s%s%s", (int)(star - settings[i].path), settings[i].path, device, star + 1);
+        if (!set(&settings[i], path, false, error))
+            return false;
+    }
+    return true;
+}
+
+bool sysctls_set_device(bool ipv6, const char *device, struct error *error)
+{
+    return set_one(settings4, COUNT(settings4), device, error) &&
+           (!ipv6 || set_one(settings6, COUNT(settings6), device, error));
+}
+
 bool sysctls_accept_own(const char *device, struct error *error)
 {
     char path[64];

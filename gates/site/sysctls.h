@@ -17,6 +17,9 @@ bool sysctls_have_ipv6(void);
  * (which exists and is still down): `world` with the world's values, else with the host's. */
 bool sysctls_set(bool world, bool ipv6, const char *device, struct error *error);
 
+/* Sets those that each interface has for `device` alone, with the host's values. */
+bool sysctls_set_device(bool ipv6, const char *device, struct error *error);
+
 /* Lets packets from the namespace's own IPv4 addresses come in by `device`. */
 bool sysctls_accept_own(const char *device, struct error *error);
 

@@ -14,7 +14,7 @@ static const struct controls_setting all_controls = { .ipv6 = true, .vsock = tru
 static void make_with(const uint16_t *asked, size_t count, bool ipv6, const char *no_vsock, enum sweep_extent sweep)
 {
     struct error error = { 0 };
-    struct plan_wishes wishes = { asked, count, ipv6, no_vsock, "127.0.0.1", "::1", sweep };
+    struct plan_wishes wishes = { asked, count, ipv6, no_vsock, "127.0.0.1", "::1", sweep, NULL };
     cr_assert(plan_make(&plan, &wishes, &error), "%s", error.text);
 }
 
