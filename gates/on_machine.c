@@ -18,10 +18,38 @@
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
 #include "site/machine.h"
+#include "witness/socket_table.h"
 
 #define CLEAR_MICROSECONDS 120000000ull /* a bound on hangs */
 
 enum { NOTHING_LEFT = 0, SOMETHING_LEFT = 1, NOT_CLEARED = 2 }; /* the guardian's exit status */
+
+/* The probe's, the witnesses' and the sweep's: at each of them a connection of the machine's would be taken for the gate's, or the other way round. */
+static bool is_needed(uint16_t port)
+{
+    for (int root = 0; root < PRINCIPALS; root++)
+        if (port == sweep_source(root, 1) || port == sweep_source(root, SWEEP_HALF))
+            return true;
+    return (port >= MACHINE_FIRST_PORT && port <= MACHINE_LAST_PORT) || port == SITE_PORT_DOOR || port == SITE_PORT_TCP;
+}
+
+static bool ports_are_free(struct error *error)
+{
+    struct socket_table table = { .netlink = -1 };
+    struct socket_list list = { 0 };
+    bool free = socket_table_open(&table, error) && socket_table_read(&table, &list, error);
+    for (size_t i = 0; free && i < list.count; i++) {
+        const struct socket *socket = &list.sockets[i];
+        if ((socket->listening || socket->transport == TRANSPORT_UDP) && is_needed(socket->local.port))
+            free = error_set(error, ERROR_HOST,
+                             "port %u of this machine (%s) is in use, and --site=host needs it for itself: stop what "
+                             "has it (ss -anp), or take --site=sealed",
+                             socket->local.port, transport_name(socket->transport));
+    }
+    socket_list_free(&list);
+    socket_table_close(&table);
+    return free;
+}
 
 bool on_machine_preflight(const struct backend *backend, struct error *error)
 {
@@ -39,7 +67,7 @@ bool on_machine_preflight(const struct backend *backend, struct error *error)
     bool found = backend->machine_open(&machine, error);
     if (found)
         backend->machine_close(&machine);
-    return found && machine_has_room(backend->machine_networks, error);
+    return found && machine_has_room(backend->machine_networks, error) && ports_are_free(error);
 }
 
 void on_machine_places(const struct backend *backend, struct machine_places *places)

@@ -9,8 +9,12 @@
 
 #include "../probes/encode.h"
 #include "plan_targets.h"
+#include "site/machine.h"
 
 #define FIRST_PORT 20000 /* 20000 + 2 * PLAN_ATTEMPTS_MAX is below 32768, the first ephemeral port */
+
+_Static_assert(FIRST_PORT >= MACHINE_FIRST_PORT && FIRST_PORT + PRINCIPALS * PLAN_ATTEMPTS_MAX <= MACHINE_LAST_PORT,
+               "attempts need more ports than the gate takes on a machine");
 
 const char *phase_name(enum phase_kind phase)
 {

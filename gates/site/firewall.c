@@ -105,43 +105,42 @@ bool firewall_open_host(struct error *error)
     return firewall_load("host", rules, MODULES, error);
 }
 
-#define SWEEP_SOURCES   "{ 11001, 11002, 61001, 61002 }" /* sweep_source in ../../probes/vectors.h */
-#define ATTEMPTED_PORTS "19001-32767"                    /* of controls, and from FIRST_PORT in ../plan.c on */
+#define SWEEP_SOURCES "{ 11001, 11002, 61001, 61002 }" /* sweep_source in ../../probes/vectors.h */
 
 /* A service of the machine gets nothing that is the gate's: of the sweep not a packet (the captures see it before), and a connection to a port at which somebody
  * listens is his. What comes by side1 is a control and its way in would be the machine's business, so it is logged as it comes. */
 bool firewall_open_machine(struct error *error)
 {
-    char rules[4096];
-    snprintf(
-        rules, sizeof rules,
-        "table inet " MACHINE_TABLE " {\n"
-        " chain arriving {\n"
-        "  type filter hook prerouting priority -450; policy accept;\n"
-        "  iifname \"side1\" log group %d drop\n"
-        "  iifname \"lo\" udp sport " SWEEP_SOURCES " drop\n"
-        " }\n"
-        " chain host {\n"
-        "  type filter hook prerouting priority mangle; policy accept;\n"
-        "  iifname \"lo\" meta nfproto ipv4 tcp sport " SWEEP_SOURCES " tproxy ip to :%d accept\n"
-        "  iifname \"lo\" meta nfproto ipv6 tcp sport " SWEEP_SOURCES " tproxy ip6 to :%d accept\n"
-        "  meta l4proto tcp socket transparent 0 accept\n"
-        "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport " ATTEMPTED_PORTS " tproxy ip to :%d\n"
-        "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport " ATTEMPTED_PORTS " tproxy ip6 to :%d\n"
-        " }\n"
-        " chain let_in {\n"
-        "  type filter hook input priority %d; policy accept;\n"
-        "  iifname != { \"lo\", \"lan0\" } meta l4proto { tcp, udp } th dport " ATTEMPTED_PORTS " log group %d\n"
-        " }\n"
-        " chain leaving {\n"
-        "  type filter hook postrouting priority %d; policy accept;\n"
-        "  oifname { \"lo\", \"lan0\", \"side0\" } accept\n"
-        "  ip daddr { " MACHINE_PREFIXES4 " } log group %d drop\n"
-        "  ip6 daddr { " MACHINE_PREFIXES6 " } log group %d drop\n"
-        " }\n"
-        "}\n",
-        SITE_LOG_GROUP, SITE_PORT_TCP, SITE_PORT_TCP, SITE_PORT_TCP, SITE_PORT_TCP, INT_MAX, SITE_LOG_GROUP, INT_MAX,
-        SITE_LOG_GROUP, SITE_LOG_GROUP);
+    char rules[4096], ports[16];
+    snprintf(ports, sizeof ports, "%d-%d", MACHINE_FIRST_PORT, MACHINE_LAST_PORT);
+    snprintf(rules, sizeof rules,
+             "table inet " MACHINE_TABLE " {\n"
+             " chain arriving {\n"
+             "  type filter hook prerouting priority -450; policy accept;\n"
+             "  iifname \"side1\" log group %d drop\n"
+             "  iifname \"lo\" udp sport " SWEEP_SOURCES " drop\n"
+             " }\n"
+             " chain host {\n"
+             "  type filter hook prerouting priority mangle; policy accept;\n"
+             "  iifname \"lo\" meta nfproto ipv4 tcp sport " SWEEP_SOURCES " tproxy ip to :%d accept\n"
+             "  iifname \"lo\" meta nfproto ipv6 tcp sport " SWEEP_SOURCES " tproxy ip6 to :%d accept\n"
+             "  meta l4proto tcp socket transparent 0 accept\n"
+             "  iifname != \"lan0\" meta nfproto ipv4 fib daddr type local tcp dport %s tproxy ip to :%d\n"
+             "  iifname != \"lan0\" meta nfproto ipv6 fib daddr type local tcp dport %s tproxy ip6 to :%d\n"
+             " }\n"
+             " chain let_in {\n"
+             "  type filter hook input priority %d; policy accept;\n"
+             "  iifname != { \"lo\", \"lan0\" } meta l4proto { tcp, udp } th dport %s log group %d\n"
+             " }\n"
+             " chain leaving {\n"
+             "  type filter hook postrouting priority %d; policy accept;\n"
+             "  oifname { \"lo\", \"lan0\", \"side0\" } accept\n"
+             "  ip daddr { " MACHINE_PREFIXES4 " } log group %d drop\n"
+             "  ip6 daddr { " MACHINE_PREFIXES6 " } log group %d drop\n"
+             " }\n"
+             "}\n",
+             SITE_LOG_GROUP, SITE_PORT_TCP, SITE_PORT_TCP, ports, SITE_PORT_TCP, ports, SITE_PORT_TCP, INT_MAX, ports,
+             SITE_LOG_GROUP, INT_MAX, SITE_LOG_GROUP, SITE_LOG_GROUP);
     return firewall_load("machine's", rules, MODULES " nft_socket", error);
 }
 

@@ -22,6 +22,9 @@
 #define MACHINE_PREFIXES4 "192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 10.77.0.0/24"
 #define MACHINE_PREFIXES6 "2001:db8::/32, fd77::/64"
 
+/* Ports of controls and attempts at the machine's own addresses. */
+enum { MACHINE_FIRST_PORT = 19001, MACHINE_LAST_PORT = 21100 };
+
 /* An address of the machine's own on its uplink, by which it would send to others; SITE_HOST4 and SITE_HOST6 where it has none. Nothing is sent. */
 void machine_addresses(char host4[46], char host6[46]);
 
