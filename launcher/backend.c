@@ -66,6 +66,29 @@ const struct backend *backend_find_runtime(const struct backend *backend, const 
     return NULL;
 }
 
+const struct backend *backend_find_machine_runtime(const struct backend *backend, const char *name, struct error *error)
+{
+    const struct backend *const alone[] = { backend, NULL };
+    const struct backend *const *each = backend->runtimes != NULL ? backend->runtimes : alone;
+    struct error said = { 0 };
+    for (; *each != NULL; each++) {
+        struct machine machine = { .proc = -1, .engine = -1 };
+        bool asked = name == NULL || ((*each)->runtime != NULL && strcmp((*each)->runtime, name) == 0);
+        said = asked ? (struct error){ 0 } : said;
+        if (asked && (*each)->machine_open != NULL && (*each)->machine_open(&machine, &said)) {
+            (*each)->machine_close(&machine);
+            return *each;
+        }
+    }
+    if (said.code != ERROR_NONE)
+        error_set(error, said.code, "%s", said.text);
+    else if (name != NULL)
+        error_set(error, ERROR_USAGE, "%s has no runtime \"%.40s\" in the machine's own engine", backend->name, name);
+    else
+        error_set(error, ERROR_USAGE, "%s has no bottles in the machine's own network", backend->name);
+    return NULL;
+}
+
 uint32_t backend_all_fences(const struct backend *backend)
 {
     return (uint32_t)((1ull << backend->fence_count) - 1);

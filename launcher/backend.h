@@ -247,6 +247,11 @@ const char *backend_find_policy(const struct backend *backend, const char *name)
  * itself where there is no choice and none is asked for. */
 const struct backend *backend_find_runtime(const struct backend *backend, const char *name);
 
+/* The same on this machine's own engine, which is asked for its runtimes: of that name, or for NULL the first that it has. NULL with `error`
+ * where there is none, or no such engine. */
+const struct backend *backend_find_machine_runtime(const struct backend *backend, const char *name,
+                                                   struct error *error);
+
 /* The bits of all fences of a backend. */
 uint32_t backend_all_fences(const struct backend *backend);
 

@@ -34,12 +34,13 @@ static unsigned minor_of(const cJSON *value)
 bool docker_read_version(const char *text, size_t size, struct docker_client *client, struct error *error)
 {
     cleanup_json cJSON *answer = smolvm_json_parse(text, size);
+    char shown[108];
     unsigned newest = minor_of(smolvm_json_field(answer, "ApiVersion"));
     unsigned oldest = minor_of(smolvm_json_field(answer, "MinAPIVersion"));
     if (newest == 0 || oldest == 0 ||
         !smolvm_json_show(smolvm_json_field(answer, "Version"), client->version, sizeof client->version))
         return error_set(error, ERROR_BROKEN, "what answers on %.107s is no Docker Engine: it names no API version",
-                         client->socket);
+                         docker_socket_shown(client->socket, shown));
     client->minor = newest < NEWEST_MINOR ? newest : NEWEST_MINOR;
     return (client->minor >= OLDEST_MINOR && client->minor >= oldest) ||
            error_set(error, ERROR_HOST,
@@ -81,7 +82,7 @@ static bool say_refused(const char *method, const char *path, const struct docke
 static bool ask(struct docker_client *client, const char *method, const char *path, const char *type, const void *body,
                 size_t size, struct docker_answer *answer, struct error *error)
 {
-    char whole[400];
+    char whole[400], shown[108];
     snprintf(whole, sizeof whole, "/v1.%u%s", client->minor, path);
     const struct docker_request request = { .socket = client->socket,
                                             .method = method,
@@ -91,7 +92,8 @@ static bool ask(struct docker_client *client, const char *method, const char *pa
                                             .body_size = size,
                                             .deadline = clock_microseconds() + docker_patience * 1000ull };
     if (client->deaf)
-        return error_set(error, ERROR_BROKEN, "Docker on %.107s no longer answers", client->socket);
+        return error_set(error, ERROR_BROKEN, "Docker on %.107s no longer answers",
+                         docker_socket_shown(client->socket, shown));
     struct error why = { 0 };
     bool answered = docker_http(&request, answer, &why);
     client->deaf = !answered && clock_microseconds() >= request.deadline;
@@ -142,10 +144,13 @@ bool docker_read_import(const char *text, size_t size, char image[DOCKER_ID_BYTE
     return found || error_set(error, ERROR_BROKEN, "Docker says of no image that it was imported");
 }
 
-bool docker_import(struct docker_client *client, const void *tar, size_t size, char image[DOCKER_ID_BYTES],
-                   struct error *error)
+bool docker_import(struct docker_client *client, const void *tar, size_t size, const char *repository, const char *tag,
+                   char image[DOCKER_ID_BYTES], struct error *error)
 {
+    char path[160] = "/images/create?fromSrc=-";
     cleanup_answer struct docker_answer said = { 0 };
-    return ask(client, "POST", "/images/create?fromSrc=-", "application/x-tar", tar, size, &said, error) &&
+    if (repository != NULL)
+        snprintf(path, sizeof path, "/images/create?fromSrc=-&repo=%.48s&tag=%.48s", repository, tag);
+    return ask(client, "POST", path, "application/x-tar", tar, size, &said, error) &&
            docker_read_import(said.bytes, said.size, image, error);
 }

@@ -16,7 +16,7 @@
 enum { DOCKER_ID_BYTES = 65 }; /* 64 digits of hex */
 
 struct docker_client {
-    char socket[108];
+    char socket[108]; /* a path, or /proc/self/fd/N of its descriptor (O_PATH will do) */
     char version[64]; /* of the engine, as it says */
     unsigned minor;   /* of the API: 41 for v1.41; 0 before docker_connect */
     bool deaf;        /* a call had no answer in time: no other is made */
@@ -38,9 +38,9 @@ bool docker_read_version(const char *text, size_t size, struct docker_client *cl
 bool docker_call(struct docker_client *client, const char *method, const char *path, const cJSON *body, cJSON **answer,
                  struct error *error);
 
-/* Makes an image of a tar archive and gives its id. */
-bool docker_import(struct docker_client *client, const void *tar, size_t size, char image[DOCKER_ID_BYTES],
-                   struct error *error);
+/* Makes an image of a tar archive and gives its id. It is named REPOSITORY:TAG, both letters, digits and dashes; NULL: it has no name. */
+bool docker_import(struct docker_client *client, const void *tar, size_t size, const char *repository, const char *tag,
+                   char image[DOCKER_ID_BYTES], struct error *error);
 
 /* Reads what the engine says of an import, line by line: the id of the image. Pure. */
 bool docker_read_import(const char *text, size_t size, char image[DOCKER_ID_BYTES], struct error *error);

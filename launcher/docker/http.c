@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/process.h"
 
@@ -67,9 +68,17 @@ static size_t keep(char *bytes, size_t unit, size_t count, void *pointer)
     return size;
 }
 
+const char *docker_socket_shown(const char *socket, char shown[108])
+{
+    ssize_t size = strncmp(socket, "/proc/self/fd/", 14) == 0 ? readlink(socket, shown, 107) : -1;
+    snprintf(shown + (size > 0 ? size : 0), (size_t)(108 - (size > 0 ? size : 0)), "%s", size > 0 ? "" : socket);
+    return shown;
+}
+
 static bool say_what_failed(const struct docker_request *request, CURLcode code, struct error *error)
 {
-    const char *method = request->method, *path = request->path, *at = request->socket;
+    char shown[108];
+    const char *method = request->method, *path = request->path, *at = docker_socket_shown(request->socket, shown);
     if (code == CURLE_COULDNT_CONNECT)
         return error_set(error, ERROR_HOST, "no Docker Engine that you may speak to listens on %.107s", at);
     if (code == CURLE_OPERATION_TIMEDOUT)

@@ -33,4 +33,7 @@ struct docker_request {
  * answer of any HTTP status is an answer. */
 bool docker_http(const struct docker_request *request, struct docker_answer *answer, struct error *error);
 
+/* The socket as errors name it: of a descriptor's path, what it leads to. */
+const char *docker_socket_shown(const char *socket, char shown[108]);
+
 #endif

@@ -22,6 +22,7 @@
 
 #define UNKNOWN      125 /* exit status */
 #define CONNECTION   3
+#define ENGINE       4 /* its socket (O_PATH), whatever path or descriptor leads there */
 #define HEAD_BYTES   4096
 #define ANSWER_BYTES 65536
 
@@ -65,10 +66,10 @@ static _Noreturn void give_up(const char *why)
     _exit(UNKNOWN);
 }
 
-static void connect_to(const char *path)
+static void connect_to_engine(void)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", ENGINE);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
         give_up("Docker can't be reached");
@@ -206,8 +207,9 @@ static int exit_status(const char *id, unsigned minor)
     return code->valueint;
 }
 
-static void take_descriptors(const struct docker_exec *exec)
+static void take_descriptors(const char *socket, const struct docker_exec *exec)
 {
+    int engine = open(socket, O_PATH | O_CLOEXEC), engine_held = fcntl(engine, F_DUPFD_CLOEXEC, 16);
     const int wanted[] = { exec->input, exec->output, exec->errors };
     int held[3];
     for (int i = 0; i < 3; i++) { /* out of the way of all of them first */
@@ -217,13 +219,16 @@ static void take_descriptors(const struct docker_exec *exec)
     for (int i = 0; i < 3; i++)
         if (held[i] < 0 || dup2(held[i], i) < 0)
             _exit(UNKNOWN);
-    descriptors_close_from(3);
+    if (engine_held < 0 || dup2(engine_held, ENGINE) < 0)
+        give_up("Docker's socket is gone");
+    close(CONNECTION);
+    descriptors_close_from(ENGINE + 1);
 }
 
 static _Noreturn void be_command(const struct docker_client *client, const struct docker_exec *exec, pid_t parent)
 {
     sigset_t none;
-    take_descriptors(exec);
+    take_descriptors(client->socket, exec);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
@@ -232,11 +237,11 @@ static _Noreturn void be_command(const struct docker_client *client, const struc
     process_die_with_parent(-1);
     if (getppid() != parent)
         _exit(UNKNOWN);
-    connect_to(client->socket);
+    connect_to_engine();
     ask_for_stream(exec->id, client->minor);
     carry(exec->input >= 0, exec->framed);
     close(CONNECTION);
-    connect_to(client->socket);
+    connect_to_engine();
     _exit(exit_status(exec->id, client->minor));
 }
 

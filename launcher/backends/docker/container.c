@@ -1,23 +1,29 @@
 /*
  * See docker.h: what is asked of the engine for a bottle, and whether it did it. A fence that was asked for and isn't there ends the start:
- * capabilities, no_new_privs and the seccomp filter are read from the kernel, of the container's first process, and its
- * network namespace is compared with ours. With gVisor that process is runsc, which stands between the bottle and the kernel: see gvisor.c.
+ * the kernel is asked, not the engine (first_process.c).
+ *
+ * What is made in the machine's own engine is labelled with the run's mark, so that it is found again if the run was killed.
  */
-#include <signal.h>
+#include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../support/cleanup.h"
 #include "../../support/process.h"
 #include "docker.h"
 
-#define SIDECAR   2
-#define BOTTLE    3
-#define PROCESSES 256
-#define MEBIBYTES 256
+#define SIDECAR 2
+#define BOTTLE  3
+
+/* An open bottle in a site may do what it likes: nobody lives there. On a real machine it is in that machine's network, and must be able to
+ * look for a way out and to change nothing: it keeps every fence but those that stop vectors by network and system call. And nothing
+ * of the machine's files is bound into any bottle, ever. */
+uint32_t container_left_out(const struct bottle_options *options)
+{
+    const uint32_t on_a_machine = 1u << CONTAINER_NETWORK | 1u << CONTAINER_INPUT | 1u << CONTAINER_SECCOMP;
+    return options->machine != NULL ? options->without & on_a_machine : options->without;
+}
 
 static cJSON *list_of_one(const char *word)
 {
@@ -36,15 +42,15 @@ static void add_limit(cJSON *limits, const char *name, double value)
 static void add_limits(cJSON *host)
 {
     cJSON *limits = cJSON_AddArrayToObject(host, "Ulimits");
-    add_limit(limits, "nproc", 4 * PROCESSES); /* of one id: the engine's own threads count as well */
+    add_limit(limits, "nproc", 4 * CONTAINER_PROCESSES); /* of one id: the engine's own threads count as well */
     add_limit(limits, "nofile", 4096);
     add_limit(limits, "core", 0);
-    add_limit(limits, "data", MEBIBYTES * 1048576.0); /* of one process */
+    add_limit(limits, "data", CONTAINER_MEBIBYTES * 1048576.0); /* of one process */
     /* Where the engine's control group is full, the kernel takes the bottle before the engine. */
     cJSON_AddNumberToObject(host, "OomScoreAdj", 1000);
-    cJSON_AddNumberToObject(host, "PidsLimit", PROCESSES);
-    cJSON_AddNumberToObject(host, "Memory", MEBIBYTES * 1048576.0);
-    cJSON_AddNumberToObject(host, "MemorySwap", MEBIBYTES * 1048576.0);
+    cJSON_AddNumberToObject(host, "PidsLimit", CONTAINER_PROCESSES);
+    cJSON_AddNumberToObject(host, "Memory", CONTAINER_MEBIBYTES * 1048576.0);
+    cJSON_AddNumberToObject(host, "MemorySwap", CONTAINER_MEBIBYTES * 1048576.0);
 }
 
 static void add_security(cJSON *host, uint32_t without)
@@ -101,6 +107,12 @@ static const char *runtime_of(const struct bottle *bottle, unsigned last)
     return container_fenced(bottle->without, CONTAINER_FILES) ? GVISOR : GVISOR_OPEN;
 }
 
+static void add_mark(cJSON *body)
+{
+    if (container_engine.of_machine)
+        cJSON_AddStringToObject(cJSON_AddObjectToObject(body, "Labels"), CONTAINER_MARK, container_engine.machine.mark);
+}
+
 static cJSON *describe(const struct bottle *bottle, uint32_t without, unsigned last)
 {
     static const char *const command[] = { CONTAINER_STEP, "wait" };
@@ -108,6 +120,12 @@ static cJSON *describe(const struct bottle *bottle, uint32_t without, unsigned l
     cJSON_AddStringToObject(body, "Image", container_engine.image);
     cJSON_AddItemToObject(body, "Cmd", cJSON_CreateStringArray(command, 2));
     cJSON_AddStringToObject(body, "User", "0:0");
+    add_mark(body);
+    if (container_engine.of_machine) {
+        char token[64];
+        snprintf(token, sizeof token, CONTAINER_TOKEN "%s", container_engine.token);
+        cJSON_AddItemToObject(body, "Env", list_of_one(token));
+    }
     if (bottle->networked)
         cJSON_AddStringToObject(body, "Hostname", "bottle");
     cJSON_AddStringToObject(cJSON_AddObjectToObject(host, "LogConfig"), "Type", "none");
@@ -153,8 +171,8 @@ static bool create(struct bottle *bottle, uint32_t without, unsigned last, char 
     return docker_call(&container_engine.client, "POST", path, NULL, NULL, error);
 }
 
-/* What the engine says of a container that runs: its runtime, its first process, and the file of its network namespace. */
-static bool inspect(const char *id, const char *runtime, pid_t *process, char netns[256], struct error *error)
+/* What the engine says of a container that runs: its runtime, and its first process, which is opened. */
+static bool inspect(const char *id, const char *runtime, int *process, struct error *error)
 {
     char path[128], said[24] = "";
     cleanup_json cJSON *answer = NULL;
@@ -162,54 +180,34 @@ static bool inspect(const char *id, const char *runtime, pid_t *process, char ne
     if (!docker_call(&container_engine.client, "GET", path, NULL, &answer, error))
         return false;
     const cJSON *state = smolvm_json_field(answer, "State"), *pid = smolvm_json_field(state, "Pid");
-    if (!cJSON_IsTrue(smolvm_json_field(state, "Running")) || !cJSON_IsNumber(pid) || pid->valueint <= 1 ||
-        !smolvm_json_show(smolvm_json_field(smolvm_json_field(answer, "NetworkSettings"), "SandboxKey"), netns, 256) ||
-        *netns != '/')
+    if (!cJSON_IsTrue(smolvm_json_field(state, "Running")) || !cJSON_IsNumber(pid) || pid->valueint <= 1)
         return error_set(error, ERROR_BROKEN, "Docker says of the container that it started that it doesn't run");
-    *process = pid->valueint;
+    *process = engine_process(pid->valueint);
     smolvm_json_show(smolvm_json_field(smolvm_json_field(answer, "HostConfig"), "Runtime"), said, sizeof said);
     return strcmp(said, runtime) == 0 ||
            error_set(error, ERROR_BROKEN, "Docker was to start the container with %s and says that it did with \"%s\"",
                      runtime, said);
 }
 
-/* One line of proc(5)'s status, as a number of the given base; false if it isn't there. */
-static bool status_says(const char *status, const char *name, int base, unsigned long long wanted)
+static bool say_in_use(const char *subnet, struct error *error)
 {
-    const char *line = strstr(status, name);
-    return line != NULL && strtoull(line + strlen(name), NULL, base) == wanted;
-}
-
-static bool has_fences(const struct bottle *bottle, pid_t process, uint32_t without, struct error *error)
-{
-    char path[64], here[PATH_MAX], status[4096];
-    struct stat its, ours;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
-    engine_path(path, here);
-    if (!file_read(here, status, sizeof status))
-        return error_system(error, "can't look at the container's first process");
-    const char *missing = NULL;
-    bool sentry = bottle->gvisor && process == bottle->process; /* which has a capability that the bottle hasn't */
-    if (!sentry && container_fenced(without, CONTAINER_CAPABILITIES) && !status_says(status, "\nCapBnd:", 16, 0))
-        missing = "capabilities";
-    if (container_fenced(without, CONTAINER_NO_NEW_PRIVILEGES) && !status_says(status, "\nNoNewPrivs:", 10, 1))
-        missing = "no-new-privs";
-    if (container_fenced(without, CONTAINER_SECCOMP) && !status_says(status, "\nSeccomp:", 10, 2))
-        missing = "seccomp";
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)process);
-    engine_path(path, here);
-    if (stat(here, &its) != 0 || stat("/proc/self/ns/net", &ours) != 0)
-        return error_system(error, "can't look at the container's network namespace");
-    if (bottle->networked && its.st_ino == ours.st_ino)
-        missing = "network";
-    return missing == NULL ||
-           error_set(error, ERROR_BROKEN, "Docker started the container without its fence \"%s\"", missing);
+    return error_set(
+        error, ERROR_HOST,
+        "%s is in use by another network of this Docker Engine: look for it with docker network ls and docker "
+        "network inspect, and remove it (docker network rm)",
+        subnet);
 }
 
 static bool make_network(struct bottle *bottle, struct error *error)
 {
     char name[32], subnet[32], gateway[32];
     network_name(bottle->place, name);
+    if (container_engine.of_machine && if_nametoindex(name) != 0)
+        return error_set(
+            error, ERROR_HOST,
+            "this machine has an interface %s already: another gate runs here, or was killed; wait for it, or: "
+            "bottle-gate gc",
+            name);
     snprintf(subnet, sizeof subnet, "172.31.%u.0/24", CONTAINER_SUBNET + bottle->place);
     snprintf(gateway, sizeof gateway, "172.31.%u.1", CONTAINER_SUBNET + bottle->place);
     cleanup_json cJSON *body = cJSON_CreateObject(), *answer = NULL;
@@ -221,34 +219,48 @@ static bool make_network(struct bottle *bottle, struct error *error)
     cJSON_AddStringToObject(config, "Subnet", subnet);
     cJSON_AddStringToObject(config, "Gateway", gateway);
     cJSON_AddStringToObject(cJSON_AddObjectToObject(body, "Options"), "com.docker.network.bridge.name", name);
-    return docker_call(&container_engine.client, "POST", "/networks/create", body, &answer, error) &&
-           (docker_id(answer, "Id", bottle->network) ||
-            error_set(error, ERROR_BROKEN, "Docker names no network that it has made"));
+    add_mark(body);
+    struct error said = { 0 };
+    if (!docker_call(&container_engine.client, "POST", "/networks/create", body, &answer, &said))
+        return strstr(said.text, "Pool overlaps") != NULL ? say_in_use(subnet, error)
+                                                          : error_set(error, said.code, "%s", said.text);
+    if (!docker_id(answer, "Id", bottle->network))
+        return error_set(error, ERROR_BROKEN, "Docker names no network that it has made");
+    return !container_engine.of_machine || if_nametoindex(name) != 0 ||
+           error_set(error, ERROR_HOST,
+                     "this machine's Docker Engine has its networks elsewhere: there is no bridge %s here; take an "
+                     "engine that "
+                     "is no rootless one, or --site=sealed",
+                     name);
+}
+
+static bool look_at(const struct bottle *bottle, const char *id, unsigned last, uint32_t without, int *process,
+                    struct error *error)
+{
+    return inspect(id, runtime_of(bottle, last), process, error) &&
+           first_process_is_ours(bottle, *process, id, error) &&
+           first_process_has_fences(bottle, *process, without, error);
 }
 
 static bool make_door(struct bottle *bottle, struct error *error)
 {
-    char netns[256] = "";
-    pid_t process = 0;
     return create(bottle, 0, SIDECAR, bottle->sidecar, error) &&
-           inspect(bottle->sidecar, runtime_of(bottle, SIDECAR), &process, netns, error) &&
-           has_fences(bottle, process, 0, error) && sidecar_open_door(bottle, netns, error);
+           look_at(bottle, bottle->sidecar, SIDECAR, 0, &bottle->sidecar_process, error) &&
+           sidecar_open_door(bottle, error);
 }
 
 bool container_make(struct bottle *bottle, struct error *error)
 {
-    char netns[256] = "";
     bool drop = bottle->networked && container_fenced(bottle->without, CONTAINER_INPUT) &&
                 strcmp(bottle->policy, "hardened") == 0;
     /* Before there is a bridge, so that nothing ever comes from it. */
-    if (drop && !rules_drop_input(bottle->place, error))
+    if (drop && !rules_drop_input(bottle->place, container_engine.machine.mark, error))
         return false;
     bottle->input_dropped = drop;
     return (!bottle->networked || make_network(bottle, error)) &&
            (!bottle->networked || !bottle->door.wanted || make_door(bottle, error)) &&
            create(bottle, bottle->without, BOTTLE, bottle->container, error) &&
-           inspect(bottle->container, runtime_of(bottle, BOTTLE), &bottle->process, netns, error) &&
-           has_fences(bottle, bottle->process, bottle->without, error) &&
+           look_at(bottle, bottle->container, BOTTLE, bottle->without, &bottle->process, error) &&
            (!bottle->gvisor || gvisor_prove(bottle, error));
 }
 
@@ -265,7 +277,9 @@ bool container_end(struct bottle *bottle, struct error *error)
 {
     process_kill(bottle->relay);
     bool gone = remove_one("/containers/", bottle->container, "?force=true&v=true", error);
+    gone = first_process_is_gone(&bottle->process, error) && gone;
     gone = remove_one("/containers/", bottle->sidecar, "?force=true&v=true", error) && gone;
+    gone = first_process_is_gone(&bottle->sidecar_process, error) && gone;
     gone = remove_one("/networks/", bottle->network, "", error) && gone;
     if (bottle->input_dropped)
         gone = rules_allow_input(bottle->place, error) && gone;

@@ -1,5 +1,6 @@
 /*
- * The docker backend: containers of a Docker Engine that runs in the site. This file has the tables and the order of things.
+ * The docker backend: containers of a Docker Engine that runs in the site, or of the machine's own. This file has the tables and the
+ * order of things.
  *
  * `hardened` is an internal network whose bridge may send nothing to the host: without that, an internal network reaches every
  * service of the host by the bridge's gateway address and by the host's LAN address (BG-152). `internal` leaves it out, which is
@@ -56,17 +57,21 @@ static bool destroy(struct bottle *bottle, struct error *error)
     struct error said = { 0 };
     bool gone = container_end(bottle, &said);
     /* The last one takes the engine with it, and what the engine didn't remove; then only what remains all the same counts. */
-    bool left = engine_leave(bottle->place, error);
-    bool last = container_engine.pid == 0;
+    bool ours = !container_engine.of_machine, left = engine_leave(bottle->place, error);
+    bool ended = ours && container_engine.pid == 0;
     free(bottle);
-    return left && (gone || last || error_set(error, said.code, "%s", said.text));
+    return left && (gone || ended || error_set(error, said.code, "%s", said.text));
 }
 
-/* The engine would write its rules into the host's own firewall. */
-static bool is_in_a_site(struct error *error)
+/* An engine of our own would write its rules into the host's own firewall; and from a site the machine's is none of its own. */
+static bool is_in_its_place(const struct machine *machine, struct error *error)
 {
     char map[64] = "";
-    return !file_read("/proc/self/uid_map", map, sizeof map) || strstr(map, "4294967295") == NULL ||
+    bool in_a_site = !file_read("/proc/self/uid_map", map, sizeof map) || strstr(map, "4294967295") == NULL;
+    if (machine != NULL)
+        return !in_a_site ||
+               error_set(error, ERROR_USAGE, "the machine's own engine is for no bottle of a sealed site");
+    return in_a_site ||
            error_set(error, ERROR_HOST,
                      "bottles of docker are started in a sealed site only: bottle-gate run --backend=docker");
 }
@@ -81,18 +86,19 @@ static bool has_its_runtime(const struct bottle *bottle, struct error *error)
 
 static struct bottle *start_with(bool gvisor, const struct bottle_options *options, struct error *error)
 {
-    struct bottle *bottle = is_in_a_site(error) ? calloc(1, sizeof *bottle) : NULL;
+    struct bottle *bottle = is_in_its_place(options->machine, error) ? calloc(1, sizeof *bottle) : NULL;
     if (bottle == NULL) {
         error_set(error, ERROR_SYSTEM, "out of memory for a bottle");
         return NULL;
     }
     bottle->gvisor = gvisor;
-    bottle->without = options->without;
+    bottle->without = container_left_out(options);
+    bottle->process = bottle->sidecar_process = -1;
     bottle->door = options->door;
-    bottle->networked = container_fenced(options->without, CONTAINER_NETWORK);
+    bottle->networked = container_fenced(bottle->without, CONTAINER_NETWORK);
     snprintf(bottle->policy, sizeof bottle->policy, "%s", options->policy != NULL ? options->policy : "hardened");
-    if (!engine_enter(options->step_path, container_fenced(options->without, CONTAINER_LIMITS) ? options->group : NULL,
-                      &bottle->place, error)) {
+    if (!engine_enter(options->step_path, container_fenced(bottle->without, CONTAINER_LIMITS) ? options->group : NULL,
+                      options->machine, &bottle->place, error)) {
         free(bottle);
         return NULL;
     }
@@ -128,12 +134,11 @@ static bool door_address(const struct bottle *bottle, char host[64], uint16_t *p
     return true;
 }
 
-/* The engine runs in the caller's user namespace, and its containers have no other. */
+/* An engine of our own runs in the caller's user namespace, and its containers have no other; the machine's may give them one. */
 static bool host_uid(const struct bottle *bottle, enum principal principal, uid_t *uid, struct error *error)
 {
-    (void)bottle, (void)error;
     *uid = principal == PRINCIPAL_ROOT ? 0 : 65534;
-    return true;
+    return !container_engine.of_machine || first_process_uid(bottle->process, *uid, uid, error);
 }
 
 static const char *remedy(uint16_t vector)
@@ -176,6 +181,8 @@ static uint32_t policy_fences_gvisor(const char *policy)
 static const uint16_t partly_by_network_gvisor[] = { 69, 0 };
 static const uint16_t *const partly_gvisor[CONTAINER_FENCES] = { [CONTAINER_NETWORK] = partly_by_network_gvisor };
 
+static const char *const machine_networks[] = { "172.31.77.0/24", "172.31.78.0/24", "fd31:78::/64", NULL };
+
 static const struct backend gvisor_backend;
 static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backend, NULL };
 
@@ -189,7 +196,8 @@ static const struct backend *const runtimes[] = { &gvisor_backend, &docker_backe
     .bottle_mebibytes = 256, .engine_mebibytes = 1024, .engine_processes = 2304, .command_milliseconds = 20000,        \
     .drain_milliseconds = 1000, .checks = container_checks, .remedy = remedy, .door_address = door_address,            \
     .put = container_put, .exec = container_exec, .host_uid = host_uid, .fingerprint = container_fingerprint,          \
-    .destroy = destroy
+    .destroy = destroy, .machine_close = machine_close, .machine_clear = machine_clear,                                \
+    .machine_networks = machine_networks, .machine_gateway4 = "172.31.77.1"
 
 const struct backend docker_backend = {
     CONTAINER_BACKEND,
@@ -199,6 +207,7 @@ const struct backend docker_backend = {
     .check_count = CONTAINER_CHECKS,
     .preflight = container_preflight,
     .start = start,
+    .machine_open = machine_open_runc,
     .structural = structural,
 };
 
@@ -213,5 +222,6 @@ static const struct backend gvisor_backend = {
     .check_count = CONTAINER_CHECKS + 1,
     .preflight = container_preflight_gvisor,
     .start = start_gvisor,
+    .machine_open = machine_open_gvisor,
     .structural = gvisor_structural,
 };

@@ -1,6 +1,6 @@
 /*
- * The docker backend's own parts: a bottle is a container of a Docker Engine that runs in the site and nowhere else. Only the files in
- * this folder include this.
+ * The docker backend's own parts: a bottle is a container of a Docker Engine: of one that runs in the site and nowhere else, or of the
+ * machine's own. Only the files in this folder include this.
  */
 #ifndef LAUNCHER_BACKENDS_DOCKER_DOCKER_H
 #define LAUNCHER_BACKENDS_DOCKER_DOCKER_H
@@ -39,11 +39,21 @@ static inline bool container_fenced(uint32_t without, enum container_fence fence
 #define CONTAINER_TABLES_MAX 2048
 #define CONTAINER_LINKS_MAX  2048
 #define CONTAINER_COMMANDS   64 /* at once */
+#define CONTAINER_PROCESSES  256
+#define CONTAINER_MEBIBYTES  256
 
-/* The one engine of this process: made for the first bottle, ended with the last one. */
+#define CONTAINER_MARK  "org.bottle-gate.mark" /* the label of what is made in the machine's engine */
+#define CONTAINER_IMAGE "bottle-gate"          /* its image there is CONTAINER_IMAGE:MARK */
+
+/* The one engine of this process: made for the first bottle, ended with the last one; or the machine's, which is entered and left. */
 struct engine {
-    pid_t pid;        /* PID 1 of the engine's namespaces, our child; 0: there is no engine */
-    unsigned bottles; /* bits of the places that are taken */
+    bool of_machine;
+    struct machine machine; /* its descriptors are borrowed */
+    char token[33];         /* in the environment of the containers there: see first_process.c */
+    bool has_limits;        /* it says that it can limit memory and processes */
+    char runsc[256];        /* the program that it has registered as gVisor; "": as in our PATH */
+    pid_t pid;              /* PID 1 of the engine's namespaces, our child; 0: there is no engine of our own */
+    unsigned bottles;       /* bits of the places that are taken */
     char directory[64];
     char image[DOCKER_ID_BYTES];
     char tables[CONTAINER_TABLES_MAX]; /* of nftables, before it */
@@ -57,16 +67,27 @@ extern struct engine container_engine;
 
 /* engine.c: takes the first free place of the engine, which is started if there is none (the program `step` is what its image
  * holds), in the control group if that isn't NULL and the kernel lets it; gives a place back, and ends the engine after the last one: its processes, mounts and directory are gone then, and its
- * rules and interfaces. */
+ * rules and interfaces. With `machine`, that one's engine is taken, and nothing of it ends but what was made in it. */
 struct control_group;
-bool engine_enter(const char *step, const struct control_group *group, unsigned *place, struct error *error);
+bool engine_enter(const char *step, const struct control_group *group, const struct machine *machine, unsigned *place,
+                  struct error *error);
 bool engine_leave(unsigned place, struct error *error);
 
 /* False, with what was `said` of a call that failed while a bottle was made; or that the engine was killed, if that is why. */
 bool engine_explain(const struct error *said, struct error *error);
 
-/* A path of the engine's own mounts, as this process can open it. */
-void engine_path(const char *path, char here[PATH_MAX]);
+/* The directory of /proc of a process that the engine names, opened (O_PATH); -1 if there is none. */
+int engine_process(pid_t process);
+
+/* machine.c: speaks to the machine's engine, takes what it says of itself, and draws the token. The rest is as in backend.h. */
+bool machine_enter(const struct machine *machine, struct engine *engine, struct error *error);
+bool machine_open_runc(struct machine *machine, struct error *error);
+bool machine_open_gvisor(struct machine *machine, struct error *error);
+void machine_close(struct machine *machine);
+
+/* machine_clear.c */
+bool machine_clear(const struct machine *machine, unsigned *removed, struct error *error);
+bool machine_is_mark(const char *mark); /* 1 to 32 lower-case hex digits */
 
 /* What the program said last, for an error. */
 void engine_last_words(char text[160]);
@@ -74,8 +95,11 @@ void engine_last_words(char text[160]);
 /* rules.c: the host's firewall and interfaces, in this process's network namespace. Needs CAP_NET_ADMIN. */
 bool rules_list_tables(char text[CONTAINER_TABLES_MAX], struct error *error);
 bool rules_run(const char *what, const char *rules, struct error *error);
-bool rules_drop_input(unsigned place, struct error *error);  /* what comes from the bottle's bridge */
-bool rules_allow_input(unsigned place, struct error *error); /* that again; no error if it wasn't dropped */
+/* What comes from the bottle's bridge; the rule has the mark. ERROR_HOST where there is such a table already. */
+bool rules_drop_input(unsigned place, const char *mark, struct error *error);
+bool rules_allow_input(unsigned place, struct error *error); /* that again */
+/* Removes that table if it is there with that mark (an empty one: any), and counts it. */
+bool rules_clear(unsigned place, const char *mark, unsigned *removed, struct error *error);
 bool rules_available(struct error *error);
 bool rules_list_links(char text[CONTAINER_LINKS_MAX], struct error *error);
 bool rules_end_links(const char *before, struct error *error); /* all that are not in that list */
@@ -98,7 +122,8 @@ struct bottle {
     bool networked; /* it has a network of its own */
     char container[DOCKER_ID_BYTES], sidecar[DOCKER_ID_BYTES], network[DOCKER_ID_BYTES]; /* "": not made */
     pid_t relay;
-    pid_t process; /* of PID 1 inside, in the engine's PID namespace */
+    int process,
+        sidecar_process; /* the directory of PID 1 inside, in the /proc of the engine's PID namespace; -1: none */
     char warnings[160];
     struct {
         pid_t pid; /* the process that carries a command's streams, our child */
@@ -112,8 +137,19 @@ struct bottle {
 bool container_make(struct bottle *bottle, struct error *error);
 bool container_end(struct bottle *bottle, struct error *error);
 
+/* The fences that a bottle of those options is left without. */
+uint32_t container_left_out(const struct bottle_options *options);
+
+#define CONTAINER_TOKEN "BOTTLE_GATE_TOKEN=" /* in the environment of containers of the machine's engine */
+
+/* first_process.c: what the kernel says of a container's first process, `process` as in struct bottle. */
+bool first_process_is_ours(const struct bottle *bottle, int process, const char *id, struct error *error);
+bool first_process_has_fences(const struct bottle *bottle, int process, uint32_t without, struct error *error);
+bool first_process_is_gone(int *process, struct error *error); /* and closes it */
+bool first_process_uid(int process, uid_t inside, uid_t *outside, struct error *error);
+
 /* sidecar.c: the door's listener in the sidecar's network, and its relay. */
-bool sidecar_open_door(struct bottle *bottle, const char *netns, struct error *error);
+bool sidecar_open_door(struct bottle *bottle, struct error *error);
 
 /* gvisor.c: the runtimes by their names for the engine. What is in its settings of gVisor, if that is here; the bottle that runs is looked
  * at from outside and inside. */

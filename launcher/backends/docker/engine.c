@@ -13,6 +13,8 @@
  *                            /engine/  a tmpfs in its own mounts: data, exec, config.json, site-run
  *
  * Two bottles share one engine: two engines would write the same rules into the one network namespace.
+ *
+ * Where the bottles are the machine's own engine's (machine.c), nothing of this is made, and nothing ended but the image.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,9 +60,14 @@ bool container_find_program(const char *name, char path[PATH_MAX])
     return false;
 }
 
-void engine_path(const char *path, char here[PATH_MAX])
+int engine_process(pid_t process)
 {
-    snprintf(here, PATH_MAX, "/proc/%d/root%s", (int)container_engine.pid, path);
+    char path[80];
+    if (container_engine.of_machine)
+        snprintf(path, sizeof path, "/proc/self/fd/%d/%d", container_engine.machine.proc, (int)process);
+    else
+        snprintf(path, sizeof path, "/proc/%d/root/proc/%d", (int)container_engine.pid, (int)process);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 void engine_last_words(char text[160])
@@ -250,7 +257,8 @@ static bool import_image(const char *step, struct error *error)
     if (program < 0)
         return error_set(error, ERROR_HOST, "can't open bottle-step, which is the bottle's image");
     return tar_of_program(program, &CONTAINER_STEP[1], &archive, &size, error) &&
-           docker_import(&container_engine.client, archive, size, container_engine.image, error);
+           docker_import(&container_engine.client, archive, size, container_engine.of_machine ? CONTAINER_IMAGE : NULL,
+                         container_engine.machine.mark, container_engine.image, error);
 }
 
 static bool start_engine(const char *step, const struct control_group *group, struct error *error)
@@ -307,10 +315,23 @@ static bool remove_directory(struct error *error)
            error_system(error, "can't remove Docker's directory %s", container_engine.directory);
 }
 
+/* The image is all that is left of us in the machine's engine. */
+static bool leave_machine(struct error *error)
+{
+    struct engine *engine = &container_engine;
+    char path[80];
+    snprintf(path, sizeof path, "/images/" CONTAINER_IMAGE ":%s?force=true", engine->machine.mark);
+    bool gone = engine->image[0] == '\0' || docker_call(&engine->client, "DELETE", path, NULL, NULL, error);
+    *engine = (struct engine){ 0 };
+    return gone;
+}
+
 static bool end_engine(struct error *error)
 {
     struct engine *engine = &container_engine;
     bool gone = true;
+    if (engine->of_machine)
+        return leave_machine(error);
     if (engine->pid > 0) {
         kill(engine->pid, SIGKILL);
         gone = process_wait(engine->pid, clock_microseconds() + END_MICROSECONDS, NULL) ||
@@ -327,10 +348,15 @@ static bool end_engine(struct error *error)
     return gone;
 }
 
-bool engine_enter(const char *step, const struct control_group *group, unsigned *place, struct error *error)
+bool engine_enter(const char *step, const struct control_group *group, const struct machine *machine, unsigned *place,
+                  struct error *error)
 {
     struct engine *engine = &container_engine;
-    if (engine->pid == 0 && !start_engine(step, group, error)) {
+    bool entered = engine->of_machine || engine->pid != 0;
+    if (!entered)
+        entered = machine == NULL ? start_engine(step, group, error)
+                                  : machine_enter(machine, engine, error) && import_image(step, error);
+    if (!entered) {
         end_engine(NULL);
         return false;
     }

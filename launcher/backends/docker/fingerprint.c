@@ -20,6 +20,9 @@ bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fing
     if (bottle->gvisor)
         gvisor_version(runtime);
     smolvm_json_show(smolvm_json_field(info, "Driver"), driver, sizeof driver);
+    if (container_engine.of_machine && container_engine.has_limits && *bottle->warnings == '\0')
+        snprintf(groups, sizeof groups, "memory and processes limited by the engine: %d MiB, %d", CONTAINER_MEBIBYTES,
+                 CONTAINER_PROCESSES);
     if (container_engine.mebibytes != 0)
         snprintf(groups, sizeof groups, "memory and processes limited by control groups: %u MiB, %u",
                  container_engine.mebibytes, container_engine.processes);
@@ -33,7 +36,8 @@ bool container_fingerprint(const struct bottle *bottle, struct fingerprint *fing
         file_read("/proc/sys/kernel/random/boot_id", fingerprint->boot_id, sizeof fingerprint->boot_id);
     fingerprint->boot_id[strcspn(fingerprint->boot_id, "\n")] = '\0';
     snprintf(fingerprint->details, sizeof fingerprint->details,
-             "API 1.%u; runtime %s%s%s%.40s; %s; %s; %s; image %.12s%s%.80s", container_engine.client.minor,
+             "%sAPI 1.%u; runtime %s%s%s%.40s; %s; %s; %s; image %.12s%s%.80s",
+             container_engine.of_machine ? "the machine's own engine; " : "", container_engine.client.minor,
              bottle->gvisor ? GVISOR " " : RUNC, runtime, bottle->gvisor ? ", kernel log: " : "",
              bottle->gvisor ? log : "", driver, groups, bottle->networked ? bottle->policy : "the host's network",
              container_engine.image, *bottle->warnings != '\0' ? "; engine: " : "", bottle->warnings);

@@ -93,13 +93,20 @@ bool gvisor_is_own_kernel(const struct own_kernel *kernel, const char *host_rele
            strncmp(kernel->boot_id, host_boot_id, strcspn(host_boot_id, "\n")) != 0;
 }
 
-static bool is_run_by_it(pid_t process, struct error *error)
+/* What the machine's engine has registered may be anywhere. */
+static bool find_program(char program[PATH_MAX])
 {
-    char path[64], here[PATH_MAX], program[PATH_MAX];
+    if (container_engine.runsc[0] == '\0')
+        return container_find_program(GVISOR, program);
+    snprintf(program, PATH_MAX, "%s", container_engine.runsc);
+    return true;
+}
+
+static bool is_run_by_it(int process, struct error *error)
+{
+    char program[PATH_MAX];
     struct stat running, registered;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)process);
-    engine_path(path, here);
-    if (!container_find_program(GVISOR, program) || stat(program, &registered) != 0 || stat(here, &running) != 0)
+    if (!find_program(program) || stat(program, &registered) != 0 || fstatat(process, "exe", &running, 0) != 0)
         return error_system(error, "can't look at the program that runs the container");
     return (running.st_dev == registered.st_dev && running.st_ino == registered.st_ino) ||
            error_set(error, ERROR_BROKEN, "the container was to be run by " GVISOR " and another program runs it");
@@ -136,7 +143,7 @@ void gvisor_version(char version[48])
     struct smolvm_engine runsc = { .program = program, .environment = environment };
     struct smolvm_result result = { 0 };
     snprintf(version, 48, "?");
-    if (container_find_program(GVISOR, program) &&
+    if (find_program(program) &&
         smolvm_run(&runsc, arguments, clock_microseconds() + VERSION_MICROSECONDS, &result, NULL) &&
         result.status == 0 && strncmp(result.output, before, sizeof before - 1) == 0) {
         char *line = result.output + sizeof before - 1;

@@ -91,19 +91,44 @@ bool rules_run(const char *what, const char *rules, struct error *error)
     return run(what, rules, NULL, 0, error);
 }
 
-/* First of all hooks: whatever another table lets in, this has dropped it. */
-bool rules_drop_input(unsigned place, struct error *error)
+/* First of all hooks: whatever another table lets in, this has dropped it. The table is made, never taken over: who ended it then would end
+ * another bottle's. */
+bool rules_drop_input(unsigned place, const char *mark, struct error *error)
 {
     char rules[512];
+    struct error said = { 0 };
     snprintf(rules, sizeof rules,
+             "create table inet bottle-%u\n"
              "table inet bottle-%u {\n"
              " chain input {\n"
              "  type filter hook input priority -400; policy accept;\n"
-             "  iifname \"bottle-%u\" counter drop\n"
+             "  iifname \"bottle-%u\" counter drop comment \"bottle-gate %s\"\n"
              " }\n"
              "}\n",
-             place, place);
-    return rules_run("the bottle's", rules, error);
+             place, place, place, mark);
+    if (rules_run("the bottle's", rules, &said))
+        return true;
+    if (strstr(said.text, "File exists") != NULL)
+        return error_set(
+            error, ERROR_HOST,
+            "the firewall has a table \"inet bottle-%u\" already: another gate runs here, or was killed; wait "
+            "for it, or: bottle-gate gc",
+            place);
+    return error_set(error, said.code, "%s", said.text);
+}
+
+bool rules_clear(unsigned place, const char *mark, unsigned *removed, struct error *error)
+{
+    char list[64], text[CONTAINER_TABLES_MAX], comment[64];
+    struct error said = { 0 };
+    snprintf(list, sizeof list, "list table inet bottle-%u\n", place);
+    snprintf(comment, sizeof comment, "\"bottle-gate %.33s\"", mark);
+    if (!run("the bottle's", list, text, sizeof text, &said))
+        return strstr(said.text, "No such file") != NULL || error_set(error, said.code, "%s", said.text);
+    if (*mark != '\0' && strstr(text, comment) == NULL)
+        return true;
+    ++*removed;
+    return rules_allow_input(place, error);
 }
 
 bool rules_allow_input(unsigned place, struct error *error)

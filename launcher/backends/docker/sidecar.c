@@ -36,13 +36,12 @@ static int listen_inside(unsigned place, int netns, struct error *error)
     return -1;
 }
 
-bool sidecar_open_door(struct bottle *bottle, const char *path, struct error *error)
+bool sidecar_open_door(struct bottle *bottle, struct error *error)
 {
-    char here[PATH_MAX];
-    engine_path(path, here);
-    cleanup_close int netns = open(here, O_RDONLY | O_CLOEXEC), channel = -1, listener = -1;
+    cleanup_close int netns = openat(bottle->sidecar_process, "ns/net", O_RDONLY | O_CLOEXEC), channel = -1,
+                      listener = -1;
     if (netns < 0)
-        return error_system(error, "can't open the sidecar's network namespace %s", path);
+        return error_system(error, "can't open the sidecar's network namespace");
     pid_t helper = channel_fork(&channel, error);
     if (helper < 0)
         return false;
