@@ -84,7 +84,7 @@ static int clear(const struct backend *backend, const struct machine *machine)
 {
     struct error error = { 0 };
     unsigned of_site = 0, of_bottles = 0;
-    bool site = machine_clear(&of_site, &error);
+    bool site = site_clear_machine(&of_site, &error);
     bool bottles = backend->machine_clear(machine, &of_bottles, &error);
     if (!site || !bottles)
         return NOT_CLEARED;
@@ -195,7 +195,7 @@ bool on_machine_collect(bool dry, void (*told)(const char *path, const char *wha
             told("lan0, side0", "the site of a run on this machine that was killed", context);
         return true;
     }
-    bool cleared = machine_clear(&removed, error);
+    bool cleared = site_clear_machine(&removed, error);
     if (removed > 0)
         told("lan0, side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
     const struct backend *backend;

@@ -60,7 +60,7 @@ static bool add_vector(struct run_plan *plan, const struct vector *vector, const
         plan_resolve_target(attempt, wishes);
         if (!plan_target_is_allowed(attempt, wishes->machine)) {
             plan_note_unproved(plan, vector->id,
-                               "its targets that aren't this machine's: --site=host sends nothing there");
+                               "its targets that aren't this machine's: --site=host sends nothing there, sealed does");
             continue;
         }
         if (wishes->machine != NULL && wishes->machine->no_ping && target->mechanism == MECHANISM_ICMP_ECHO) {

@@ -165,7 +165,7 @@ bool machine_set_up_side(bool ipv6, struct error *error)
            sysctls_accept_own("side1", error);
 }
 
-bool machine_clear(unsigned *removed, struct error *error)
+bool site_clear_machine(unsigned *removed, struct error *error)
 {
     struct links links = { 0 };
     bool there = false, cleared = firewall_close_machine(&there, error);

@@ -7,7 +7,7 @@
  *   a table of nft   which leads what is the gate's to the witnesses (firewall.c)
  *
  * No setting of the machine is changed, and nothing is sent to an address that isn't the machine's or the world's: machine_owns
- * says which are. All of it is removed by machine_clear, by whoever is the last: the run, its guardian, or `bottle-gate gc`.
+ * says which are. All of it is removed by site_clear_machine, by whoever is the last: the run, its guardian, or `bottle-gate gc`.
  */
 #ifndef GATES_SITE_MACHINE_H
 #define GATES_SITE_MACHINE_H
@@ -40,7 +40,7 @@ bool machine_add_routes(struct links *links, const char *const *networks, bool i
 bool machine_set_up_side(bool ipv6, struct error *error);
 
 /* Removes from the calling process's network namespace what a site has made there, if it is there; counts what there was. */
-bool machine_clear(unsigned *removed, struct error *error);
+bool site_clear_machine(unsigned *removed, struct error *error);
 
 /* One run a machine: a descriptor that holds the place until it is closed, in the calling process's network namespace; -1 with ERROR_HOST if
  * another run holds it. */

@@ -204,7 +204,7 @@ void site_close(struct site *site)
     struct error ignored = { 0 };
     unsigned removed;
     if (site->kind == SITE_HOST && site->host_namespace >= 0 && enter(site->host_namespace, &ignored))
-        machine_clear(&removed, &ignored);
+        site_clear_machine(&removed, &ignored);
     cleanup_close_fd(&site->host_namespace);
     cleanup_close_fd(&site->world_namespace);
     losses_close(&site->losses);

@@ -120,9 +120,9 @@ def machine(*settings):
         outside, far = start(["--net"], OUTSIDE)
         stack.callback(end, outside)
         for words in (["link", "add", "up0", "type", "veth", "peer", "name", "up1", "netns", str(far)], ["address", "add", f"{ADDRESS}/24", "dev", "up0"],
-                      ["link", "set", "up0", "up"]):
+                      ["link", "set", "up0", "addrgenmode", "none", "up"]):
             subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *words], check=True)
-        for words in (["address", "add", f"{FAR}/24", "dev", "up1"], ["link", "set", "up1", "up"]):
+        for words in (["address", "add", f"{FAR}/24", "dev", "up1"], ["link", "set", "up1", "addrgenmode", "none", "up"]):
             subprocess.run(["nsenter", f"--net=/proc/{far}/ns/net", "ip", *words], check=True)
         subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", "route", "add", "default", "via", FAR], check=True)
         outside.stdin.write("\n")

@@ -236,7 +236,7 @@ static void leaves_nothing(void)
     REQUIRE(if_nametoindex("lan0") == 0 && if_nametoindex("side0") == 0 && if_nametoindex("side1") == 0,
             "an interface is left");
     REQUIRE(firewall_close_machine(&there, &error) && !there, "rules are left: %s", error.text);
-    REQUIRE(machine_clear(&removed, &error) && removed == 0, "%u things are left: %s", removed, error.text);
+    REQUIRE(site_clear_machine(&removed, &error) && removed == 0, "%u things are left: %s", removed, error.text);
     REQUIRE(open_on_machine(&error), "a second time: %s", error.text);
     site_close(&site);
 }
@@ -258,7 +258,7 @@ static void is_cleared(void)
     int status = -1;
     REQUIRE(waitpid(maker, &status, 0) == maker && status == 0, "no site");
     REQUIRE(if_nametoindex("side0") != 0, "the killed site left nothing, so nothing is tested");
-    REQUIRE(machine_clear(&removed, &error) && removed == 2, "%u: %s", removed, error.text);
+    REQUIRE(site_clear_machine(&removed, &error) && removed == 2, "%u: %s", removed, error.text);
     REQUIRE(if_nametoindex("side0") == 0, "an interface is left");
     REQUIRE(if_nametoindex("up0") != 0, "an interface of the machine's was removed");
 }

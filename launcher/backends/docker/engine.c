@@ -320,7 +320,7 @@ static bool leave_machine(struct error *error)
 {
     struct engine *engine = &container_engine;
     char path[80];
-    snprintf(path, sizeof path, "/images/" CONTAINER_IMAGE ":%s?force=true", engine->machine.mark);
+    snprintf(path, sizeof path, "/images/" CONTAINER_IMAGE ":%.32s?force=true", engine->machine.mark);
     bool gone = engine->image[0] == '\0' || docker_call(&engine->client, "DELETE", path, NULL, NULL, error);
     *engine = (struct engine){ 0 };
     return gone;
