@@ -74,7 +74,8 @@ static const struct peer_control {
 static const struct control *control_at(uint16_t index, struct controls_setting setting)
 {
     for (size_t i = 0; i < CONTROL_COUNT; i++)
-        if ((setting.ipv6 || !controls[i].ipv6) && (setting.vsock || !controls[i].vsock) && index-- == 0)
+        if ((setting.ipv6 || !controls[i].ipv6) && (setting.vsock || !controls[i].vsock) &&
+            (!setting.no_ping || controls[i].mechanism != MECHANISM_ICMP_ECHO) && index-- == 0)
             return &controls[i];
     return NULL;
 }

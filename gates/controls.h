@@ -31,6 +31,7 @@ enum control_round {
 /* Which controls a phase can have. */
 struct controls_setting {
     bool ipv6, vsock;
+    bool no_ping; /* no echo requests */
 };
 
 /* The abstract names and the directory that the witness must listen on for the controls (see witness.h). */

@@ -15,6 +15,7 @@
 #include "../launcher/support/process.h"
 #include "phase.h"
 #include "session.h"
+#include "site/machine.h"
 
 #define STOP_DEADLINE_MICROSECONDS 20000000
 
@@ -228,7 +229,8 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
     const struct phase_options *options = hearing->options;
     const struct run_plan *plan = options->plan;
     hearing->world_namespace = site->world_namespace;
-    hearing->setting = (struct controls_setting){ .ipv6 = options->ipv6, .vsock = options->vsock };
+    hearing->setting =
+        (struct controls_setting){ .ipv6 = options->ipv6, .vsock = options->vsock, .no_ping = options->no_ping };
     hearing->control_start = (size_t)PRINCIPALS * plan->count;
     hearing->peer_start = hearing->control_start + (size_t)ROUNDS * controls_count(hearing->setting);
     hearing->watch_count = hearing->peer_start + PEER_ROUNDS * PEER_CONTROLS;
@@ -263,6 +265,7 @@ bool hearing_start(struct hearing *hearing, const struct site *site, const struc
         .vsock_port = options->vsock ? hearing->vsock_port : 0,
         .sweeps = hearing->result->sweeps,
         .own_listeners = options->backend->own_listeners,
+        .lo_ports = options->machine != NULL ? MACHINE_LO_PORTS : NULL,
     };
     memcpy(setup.door_key, hearing->door_key, sizeof setup.door_key);
     memcpy(setup.token, hearing->result->token, sizeof setup.token);

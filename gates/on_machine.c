@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,6 +64,10 @@ bool on_machine_preflight(const struct backend *backend, struct error *error)
         return error_set(error, ERROR_HOST,
                          "--site=host makes interfaces and firewall rules on this machine and captures its packets: it "
                          "needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, so run it as root (sudo)");
+    int lock = machine_lock(error);
+    if (lock < 0)
+        return false;
+    close(lock);
     struct machine machine = { .proc = -1, .engine = -1 };
     bool found = backend->machine_open(&machine, error);
     if (found)
@@ -161,13 +166,6 @@ void on_machine_drop(struct on_machine *on)
     cleanup_close_fd(&on->lock);
 }
 
-static bool is_there(const char *name)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/sys/class/net/%s", name);
-    return access(path, F_OK) == 0;
-}
-
 /* What bottles left is asked of the backend that made them; an engine that isn't there has none. */
 static bool collect(const struct backend *backend, unsigned *removed)
 {
@@ -191,13 +189,13 @@ bool on_machine_collect(bool dry, void (*told)(const char *path, const char *wha
     if (lock < 0)
         return true;
     if (dry) {
-        if (is_there("lan0") && is_there("side0"))
-            told("lan0, side0", "the site of a run on this machine that was killed", context);
+        if (if_nametoindex("lan0") != 0 || if_nametoindex("side0") != 0)
+            told("side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
         return true;
     }
     bool cleared = site_clear_machine(&removed, error);
     if (removed > 0)
-        told("lan0, side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
+        told("side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
     const struct backend *backend;
     for (size_t i = 0; (backend = backend_at(i)) != NULL; i++) {
         removed = 0;

@@ -33,6 +33,7 @@ struct phase_options {
     uint32_t deadline_milliseconds;
     unsigned at_once; /* phases that may be made side by side; 0: as many as there is room for */
     bool ipv6, vsock;
+    bool no_ping;              /* nobody may send an echo request: none is a control */
     bool sweep_whole;          /* as many ports as the plan says; else a few */
     char label[32];            /* what its progress lines begin with */
     const struct fault *fault; /* of the selftest, or NULL */

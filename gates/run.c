@@ -177,6 +177,7 @@ static bool execute(struct run *run, struct error *error)
                                     .at_once = run->options.site == SITE_HOST ? 1 : run->options.jobs,
                                     .machine = run->options.site == SITE_HOST ? &on.machine : NULL,
                                     .ipv6 = ipv6,
+                                    .no_ping = run->places.no_ping,
                                     .vsock = plan_has(&run->plan, 106),
                                     .fault = run->options.fault,
                                     .probe_path = binaries.probe_path,

@@ -161,8 +161,7 @@ bool machine_add_routes(struct links *links, const char *const *networks, bool i
 
 bool machine_set_up_side(bool ipv6, struct error *error)
 {
-    return sysctls_set_device(ipv6, "side0", error) && sysctls_set_device(ipv6, "side1", error) &&
-           sysctls_accept_own("side1", error);
+    return sysctls_set_device(ipv6, "side0", error) && sysctls_set_device(ipv6, "side1", error);
 }
 
 bool site_clear_machine(unsigned *removed, struct error *error)

@@ -25,6 +25,10 @@
 /* Ports of controls and attempts at the machine's own addresses. */
 enum { MACHINE_FIRST_PORT = 19001, MACHINE_LAST_PORT = 21100 };
 
+/* All of the gate's on the machine's own loopback, and nothing of the machine's: those, and what a sweep sends. A bottle of the machine's engine has no relay
+ * that would dial from other ports. For pcap-filter(7). */
+#define MACHINE_LO_PORTS "portrange 19001-21100 or port 11001 or port 11002 or port 61001 or port 61002"
+
 /* An address of the machine's own on its uplink, by which it would send to others; SITE_HOST4 and SITE_HOST6 where it has none. Nothing is sent. */
 void machine_addresses(char host4[46], char host6[46]);
 

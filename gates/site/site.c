@@ -109,9 +109,9 @@ static bool open_side(const struct site *site, struct links *host, struct error 
     const struct link_route route6 = { .destination = SITE_SIDE6, .prefix = 128, .device = "side0" };
     return links_add_pair(host, "veth", "side0", "side1", site->host_namespace, (const uint8_t *)SITE_SIDE_LINK,
                           error) &&
-           sysctls_accept_own("side1", error) && links_set_up(host, "side0", error) &&
-           links_set_up(host, "side1", error) && links_add_route(host, &route4, error) &&
-           (!site->ipv6 || links_add_route(host, &route6, error));
+           (site->kind != SITE_HOST || machine_set_up_side(site->ipv6, error)) && sysctls_accept_own("side1", error) &&
+           links_set_up(host, "side0", error) && links_set_up(host, "side1", error) &&
+           links_add_route(host, &route4, error) && (!site->ipv6 || links_add_route(host, &route6, error));
 }
 
 /* Steps 3 and 4, in the new world namespace. */
@@ -139,7 +139,7 @@ static bool open_machine(const struct site *site, struct links *host, const char
            (!site->ipv6 || (links_add_address(host, "lan0", SITE_LINK_HOST6, 64, error) &&
                             links_add_address(host, "lan0", SITE_HOST6, 64, error))) &&
            machine_add_routes(host, networks, site->ipv6, error) && open_side(site, host, error) &&
-           machine_set_up_side(site->ipv6, error) && firewall_open_machine(error);
+           firewall_open_machine(error);
 }
 
 static bool open_namespaces(struct site *site, struct links *host, struct links *world, const char *const *networks,

@@ -214,21 +214,33 @@ static void capture_ready(struct loop_source *source, uint32_t events)
 
 /* A fault's filter lets nothing through. Any other leaves out ICMP errors where they are plain to see (in one piece, no
  * extension headers): nothing is looked for in them, and a sweep of closed UDP ports draws one for each. */
-static bool set_filter(pcap_t *pcap, bool deaf)
+static bool set_filter(pcap_t *pcap, const char *filter)
 {
-    static const char nothing[] = "less 0";
-    static const char no_errors[] =
-        "not ((ip[6:2] & 0x3fff == 0 and (icmp[0] == 3 or icmp[0] == 11 or icmp[0] == 12)) or "
-        "(ip6[6] == 58 and ip6[40] >= 1 and ip6[40] <= 4))";
     struct bpf_program program;
-    if (pcap_compile(pcap, &program, deaf ? nothing : no_errors, 1, PCAP_NETMASK_UNKNOWN) < 0)
+    if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
         return false;
     bool set = pcap_setfilter(pcap, &program) == 0;
     pcap_freecode(&program);
     return set;
 }
 
-static bool open_pcap(struct capture_place *place, const char *link, bool deaf, struct error *error)
+static void choose_filter(const struct capture_place *place, char *filter, size_t size)
+{
+    const struct witness_setup *setup = place->capture->house->setup;
+    if (setup->fault == WITNESS_FAULT_DEAF_CAPTURE)
+        snprintf(filter, size, "less 0");
+    else
+        snprintf(filter, size,
+                 "not ((ip[6:2] & 0x3fff == 0 and (icmp[0] == 3 or icmp[0] == 11 or icmp[0] == 12)) or "
+                 "(ip6[6] == 58 and ip6[40] >= 1 and ip6[40] <= 4))%s%s%s",
+                 place->point == POINT_LO && setup->lo_ports != NULL
+                     ? " and not ((tcp or udp) and ip[6:2] & 0x1fff == 0 and not ("
+                     : "",
+                 place->point == POINT_LO && setup->lo_ports != NULL ? setup->lo_ports : "",
+                 place->point == POINT_LO && setup->lo_ports != NULL ? "))" : "");
+}
+
+static bool open_pcap(struct capture_place *place, const char *link, struct error *error)
 {
     char problem[PCAP_ERRBUF_SIZE] = "";
     pcap_t *pcap = place->pcap = pcap_create(link, problem);
@@ -244,7 +256,9 @@ static bool open_pcap(struct capture_place *place, const char *link, bool deaf, 
         return error_set(error, ERROR_SYSTEM, "can't capture on %s: its frames aren't Ethernet frames", link);
     int on = 1; /* also in the kernel, where it can: outgoing packets would only fill the ring */
     setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
-    if (!set_filter(pcap, deaf))
+    char filter[512];
+    choose_filter(place, filter, sizeof filter);
+    if (!set_filter(pcap, filter))
         return error_set(error, ERROR_SYSTEM, "can't filter the capture on %s: %s", link, pcap_geterr(pcap));
     place->source.ready = capture_ready;
     return loop_add(&place->capture->house->loop, &place->source, pcap_get_selectable_fd(pcap), error);
@@ -260,7 +274,6 @@ bool capture_open(struct capture *capture, struct house *house, struct error *er
 {
     const struct witness_setup *setup = house->setup;
     struct capture_place *wan = &capture->places[POINT_WAN], *lo = &capture->places[POINT_LO];
-    bool deaf = setup->fault == WITNESS_FAULT_DEAF_CAPTURE;
     if (getrandom(capture->marker, sizeof capture->marker, 0) != sizeof capture->marker ||
         getrandom(&capture->streams.seed, sizeof capture->streams.seed, 0) != sizeof capture->streams.seed)
         return error_system(error, "can't get random bytes");
@@ -271,8 +284,8 @@ bool capture_open(struct capture *capture, struct house *house, struct error *er
     wan->capture = lo->capture = capture;
     wan->point = POINT_WAN;
     lo->point = POINT_LO;
-    return house_enter(setup->world_namespace, error) && open_pcap(wan, "wan0", deaf, error) &&
-           house_enter(setup->host_namespace, error) && open_pcap(lo, "lo", deaf, error) &&
+    return house_enter(setup->world_namespace, error) && open_pcap(wan, "wan0", error) &&
+           house_enter(setup->host_namespace, error) && open_pcap(lo, "lo", error) &&
            (!setup->own_listeners || own_listeners_open(&capture->own, house, error)) &&
            find_marker_link(wan, "lan0", error) && find_marker_link(lo, "lo", error);
 }

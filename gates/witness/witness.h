@@ -129,6 +129,8 @@ struct witness_setup {
     struct swept_ports *sweeps;        /* SWEEPS_MAX of them, shared (mmap), all zeroes; NULL: no sweep is watched */
     bool
         own_listeners; /* who listens on host loopback beside the witnesses is inside the fence, and what goes there by lo is no hit */
+    /* Where host loopback is a machine's own: what of TCP and UDP is captured there (pcap-filter(7)). NULL: all of it. */
+    const char *lo_ports;
     uint8_t door_key[32]; /* `BGD1 <challenge>` is answered by `BGD1 <HMAC-SHA-256(door_key, challenge bytes)>` */
     uint8_t token[16];    /* "BGW1 <32 hex>" is what responders answer with */
     enum witness_fault fault;

@@ -33,7 +33,9 @@ def machine(root):
 
 
 def command(machine, account, *arguments):
-    options = ("--backend=docker", "--site=host", "--runtime=runc", "--sweep=sample", "--format=json", *arguments)
+    options = ["--backend=docker", "--site=host", "--sweep=sample", "--format=json", *arguments]
+    if not any(argument.startswith("--runtime") for argument in arguments):
+        options.append("--runtime=runc")
     return machine.enter("env", "-i", *(f"{name}={value}" for name, value in account.environment().items()),
                          str(account.programs / "bottle-gate"), "run", *options)
 
@@ -255,7 +257,7 @@ def test_what_a_machine_lacks_or_has_itself_is_told_in_one_line_and_nothing_is_t
     machine.check("ip", "route", "add", "203.0.113.128/25", "via", on_machine.FAR)
     assert "203.0.113.0/24" in run_line(machine, root)
     machine.check("ip", "route", "del", "203.0.113.128/25")
-    machine.check("ip", "link", "add", "lan0", "type", "dummy")
+    machine.check("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
     assert "an interface lan0" in run_line(machine, root)
     machine.check("ip", "link", "del", "lan0")
     assert machine.has() == before and machine.engine_has() == engine and machine.left() == []
