@@ -131,6 +131,7 @@ static void compare_run(struct json_reader *reader, const cJSON *report, const s
     static const char *const counts[VERDICTS] = { "blocked", "escaped", "inconclusive", "broken" };
     json_choice(reader, report, "schema", schemas, 1);
     compare_text(reader, report, "run", run->plan.run, "the run", replay);
+    compare_text(reader, report, "site", site_kind_name(run->options.site), "the run", replay);
     if (run->options.policy != NULL)
         compare_text(reader, json_object(reader, report, "backend"), "policy", run->options.policy, "the backend",
                      replay);

@@ -53,7 +53,7 @@ OFFERS = [
     ("bottle-gate run --require=BG-11", {"BG-112", "BG-114", "BG-116"}),
     ("bottle-gate run --sweep=", {"all", "sample", "off"}),
     ("bottle-gate run --sweep ", {"all", "sample", "off"}),
-    ("bottle-gate run --site=", {"sealed"}),
+    ("bottle-gate run --site=", {"sealed", "host"}),
     ("bottle-gate run --backend=", {"native", "smolmachines", "docker", "wrap"}),
     ("bottle-gate run --policy=", {"hardened", "cidr", "internal"}),
     ("bottle-gate preflight --policy=h", {"hardened"}),

@@ -44,7 +44,8 @@ def run(machine, account, *arguments, status=0):
     """A run, of which nothing has come out of the machine, and nothing is left on it."""
     before, engine = machine.has(), machine.engine_has()
     result = subprocess.run(command(machine, account, *arguments), text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
-    assert result.returncode == status, result.stdout[-2000:] + result.stderr
+    reason = json.loads(result.stdout)["reason"] if result.stdout.startswith("{") else ""
+    assert result.returncode == status, reason + result.stderr
     assert machine.has() == before and machine.engine_has() == engine
     assert machine.left() == []
     return json.loads(result.stdout) if status < 4 else result.stderr

@@ -38,6 +38,34 @@ Test(hearing, knows_what_the_engine_itself_sends)
     cr_expect_eq(result.strays, 1);
 }
 
+/* On the machine itself; what comes to the world from elsewhere than a cable's own noise is unexplained there, too. */
+Test(hearing, leaves_to_a_machine_what_is_its_own)
+{
+    static const struct {
+        const char *point, *at;
+        bool counts;
+    } rows[] = {
+        { "lo", "127.0.0.1:5432", false },     { "host", "198.18.7.2:22", false },
+        { "wan0", "224.0.0.251:5353", false }, { "wan0", "[ff02::fb]:5353", false },
+        { "wan0", "ff02::16", false },         { "wan0", "255.255.255.255:67", false },
+        { "wan0", "10.77.0.255:137", false },  { "wan0", "223.255.255.255:9", true },
+        { "wan0", "10.77.0.33:80", true },     { "wan0", "[2001:db8::1]:443", true },
+        { "wan0", "[fd77::ff]:80", true },     { "wan0", "", true },
+    };
+    static const struct machine machine;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct witness_message message = { .event = WITNESS_STRAY, .text = "2 packet(s)" };
+        strcpy(message.point, rows[i].point);
+        strcpy(message.at, rows[i].at);
+        options.machine = &machine;
+        take(message);
+        cr_expect_eq(result.strays, rows[i].counts, "%s on %s", rows[i].at, rows[i].point);
+        options.machine = NULL;
+        take(message);
+        cr_expect_eq(result.strays, 1, "%s on %s in a sealed site", rows[i].at, rows[i].point);
+    }
+}
+
 Test(hearing, cuts_what_is_too_long_and_never_runs_over)
 {
     struct witness_message message = { .event = WITNESS_STRAY };

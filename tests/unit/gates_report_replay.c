@@ -168,6 +168,11 @@ static char *with(const char *text, const char *from, const char *to)
 #define SIXTEEN_IDS FOUR_IDS "," FOUR_IDS "," FOUR_IDS "," FOUR_IDS
 #define ALL_IDS     SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS /* as many as there is room for */
 
+#define OF_NATIVE                                                                                                      \
+    "\"backend\":\"native\",\"policy\":null,\"runtime\":null,\"site\":\"sealed\",\"machine\":null"
+#define ON_MACHINE(machine)                                                                                            \
+    "\"backend\":\"docker\",\"policy\":\"hardened\",\"runtime\":\"runc\",\"site\":\"host\",\"machine\":" machine
+
 static const struct {
     enum made kind;
     const char *from, *to, *why;
@@ -180,6 +185,14 @@ static const struct {
       "\"backend\" is there twice" },
     { MADE_PASS, "[\"user\",\"root\"]", "[\"user\",\"admin\"]", "somebody else" },
     { MADE_PASS, "[\"user\",\"root\"]", "[\"user\",\"user\"]", "somebody else" },
+    { MADE_PASS, "\"site\":\"sealed\"", "\"site\":\"elsewhere\"", "\"site\"" },
+    { MADE_PASS, "\"site\":\"sealed\"", "\"site\":\"host\"", "\"site\" is none for bottles of that backend" },
+    { MADE_PASS, OF_NATIVE, ON_MACHINE("null"), "\"machine\"" },
+    { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"198.18.7.2\"}"), "\"host6\" is missing" },
+    { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"fd88::2\",\"host6\":\"fd88::2\"}"),
+      "\"host4\" is no IP address" },
+    { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"198.18.7.2\",\"host6\":\"fd88::2\"}"),
+      "is none that is tried on the machine itself" },
     { MADE_PASS, "\"self_proof\":\"open\"", "\"self_proof\":\"maybe\"", "\"self_proof\"" },
     { MADE_PASS, "\"self_proof\":\"open\"", "\"self_proof\":1", "\"self_proof\" is no text" },
     { MADE_ACCEPTED, "[\"BG-048\",\"BG-020\"]", "[\"BG-48\"]", "no vector id" },
@@ -295,6 +308,7 @@ static const struct {
     { MADE_PASS, "\"id\":\t\"BG-020\"", "\"id\":\t\"BG-021\"", "id is BG-021" },
     { MADE_PASS, "\"attempts\":\t[", "\"attempts\":\t[{}, ", "attempts" },
     { MADE_PASS, "\"run\":\t\"", "\"run\":\t\"0", "run is" },
+    { MADE_PASS, "\"site\":\t\"sealed\"", "\"site\":\t\"host\"", "site is host in report.json, and sealed" },
     { MADE_EACH_VOID, "\"proved\":\tfalse", "\"proved\":\ttrue", "proved is true in report.json, and false" },
     { MADE_EACH, "\"mode\":\t\"each\"", "\"mode\":\t\"open\"", "mode is open" },
     { MADE_PASS, "\"mutants\":\t[]", "\"mutants\":\t[{\"fence\":\"network\"}]", "1 mutants" },
