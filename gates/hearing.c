@@ -125,8 +125,7 @@ static bool is_to_many(const char *at)
  * nonce or a destination of its own there, too. */
 static bool is_the_machines(const struct hearing *hearing, const struct witness_message *message)
 {
-    return hearing->options->machine != NULL &&
-           (strcmp(message->point, "wan0") != 0 || is_to_many(message->at));
+    return hearing->options->machine != NULL && (strcmp(message->point, "wan0") != 0 || is_to_many(message->at));
 }
 
 bool hearing_take_message(struct hearing *hearing, const struct witness_message *message)
