@@ -18,6 +18,7 @@
 #include "../launcher/namespaces.h"
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/process.h"
+#include "site/firewall.h"
 #include "site/machine.h"
 #include "witness/socket_table.h"
 
@@ -60,7 +61,7 @@ bool on_machine_preflight(const struct backend *backend, struct error *error)
                          "machine's own network",
                          backend->name);
     if (geteuid() != 0 || !capabilities_have(CAP_NET_ADMIN) || !capabilities_have(CAP_NET_RAW) ||
-        !capabilities_have(CAP_SYS_ADMIN))
+        !capabilities_have(CAP_SYS_ADMIN) || !firewall_may_change())
         return error_set(error, ERROR_HOST,
                          "--site=host makes interfaces and firewall rules on this machine and captures its packets: it "
                          "needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, so run it as root (sudo)");
@@ -183,7 +184,7 @@ bool on_machine_collect(bool dry, void (*told)(const char *path, const char *wha
 {
     struct error busy = { 0 };
     unsigned removed = 0;
-    if (geteuid() != 0 || !capabilities_have(CAP_NET_ADMIN))
+    if (geteuid() != 0 || !firewall_may_change())
         return true;
     cleanup_close int lock = machine_lock(&busy);
     if (lock < 0)

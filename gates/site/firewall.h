@@ -15,6 +15,9 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
+/* May this process change the rules of its network namespace? Root of a user namespace may not change those of a machine's. */
+bool firewall_may_change(void);
+
 /* The same for the machine's own network namespace: it takes what goes to a port of an attempt where nobody listens, and all of a sweep,
  * and logs what the machine lets in at such ports, and what would leave it for an address that is the gate's; firewall_close_machine takes them back.
  * `*there`: were there any? */
