@@ -115,6 +115,12 @@ static void look_at_ids(void)
     expect(file_write(path, "0 100000 10\n20 200000 5\n", &error), "%s", error.text);
     expect(first_process_uid(process, 0, &uid, &error) && uid == 100000, "0 is %u", (unsigned)uid);
     expect(first_process_uid(process, 24, &uid, &error) && uid == 200004, "24 is %u", (unsigned)uid);
+    struct bottle bottle = { .process = process };
+    container_engine.of_machine = true;
+    expect(docker_backend.host_uid(&bottle, PRINCIPAL_ROOT, &uid, &error) && uid == 100000 &&
+               !docker_backend.host_uid(&bottle, PRINCIPAL_USER, &uid, NULL),
+           "the bottle's uids");
+    container_engine = (struct engine){ 0 };
     expect(!first_process_uid(process, 10, &uid, &error) && error.code == ERROR_BROKEN &&
                strcmp(error.text, "uid 10 of the container is no uid of this machine") == 0,
            "10 is %u: %s", (unsigned)uid, error.text);
