@@ -130,7 +130,7 @@ static void look_at_ids(void)
 }
 
 /* What the engine calls started may still be about to become the container's program. */
-static void become_it(void)
+static void become_it(char *const before[])
 {
     struct error error = { 0 };
     struct bottle bottle = { 0 };
@@ -142,13 +142,13 @@ static void become_it(void)
     snprintf(container_engine.token, sizeof container_engine.token, "cafe");
     pid_t pid = fork();
     if (pid == 0) {
-        char *const arguments[] = { (char[]){ "sh" }, (char[]){ "-c" },
-                                    (char[]){ "echo >&$0; sleep 0.3; BOTTLE_GATE_TOKEN=cafe exec sleep 1000" },
-                                    (char[]){ "9" }, NULL };
-        char *const environment[] = { (char[]){ "_LIBCONTAINER_FIFOFD=5" }, (char[]){ "PATH=/bin:/usr/bin" }, NULL };
+        char *const arguments[] = {
+            (char[]){ "sh" }, (char[]){ "-c" },
+            (char[]){ "echo >&$0; /bin/sleep 0.3; BOTTLE_GATE_TOKEN=cafe exec /bin/sleep 1000" }, (char[]){ "9" }, NULL
+        };
         process_die_with_parent(-1);
         dup2(ready[1], 9);
-        execve("/bin/sh", arguments, environment);
+        execve("/bin/sh", arguments, before);
         _exit(1);
     }
     close(ready[1]);
@@ -225,6 +225,8 @@ static void clear_what_lies(void)
         expect(rows[i].removed == 1 ? first != NULL && strcmp(first, deletes) == 0 : first == NULL, "%zu: asked %s", i,
                asked);
         process_kill(liar);
+        struct error gone = { 0 };
+        expect(!machine_clear(&lying, &removed, &gone) && strstr(gone.text, rows[i].path) != NULL, "%s", gone.text);
         close(lying.engine);
     }
 }
@@ -232,7 +234,8 @@ static void clear_what_lies(void)
 static void without_an_engine(void)
 {
     look_at_ids();
-    become_it();
+    become_it((char *const[]){ (char[]){ "_LIBCONTAINER_FIFOFD=5" }, NULL });
+    become_it((char *const[]){ NULL });
     clear_what_lies();
 }
 
