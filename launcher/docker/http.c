@@ -71,7 +71,10 @@ static size_t keep(char *bytes, size_t unit, size_t count, void *pointer)
 const char *docker_socket_shown(const char *socket, char shown[108])
 {
     ssize_t size = strncmp(socket, "/proc/self/fd/", 14) == 0 ? readlink(socket, shown, 107) : -1;
-    snprintf(shown + (size > 0 ? size : 0), (size_t)(108 - (size > 0 ? size : 0)), "%s", size > 0 ? "" : socket);
+    if (size < 0)
+        snprintf(shown, 108, "%s", socket);
+    else
+        shown[size] = '\0';
     return shown;
 }
 

@@ -122,8 +122,8 @@ struct bottle {
     bool networked; /* it has a network of its own */
     char container[DOCKER_ID_BYTES], sidecar[DOCKER_ID_BYTES], network[DOCKER_ID_BYTES]; /* "": not made */
     pid_t relay;
-    int process,
-        sidecar_process; /* the directory of PID 1 inside, in the /proc of the engine's PID namespace; -1: none */
+    /* The directory of PID 1 inside, in the /proc of the engine's PID namespace; -1: none. */
+    int process, sidecar_process;
     char warnings[160];
     struct {
         pid_t pid; /* the process that carries a command's streams, our child */

@@ -23,26 +23,33 @@
 #define RUNC_BECOMES_IT     "_LIBCONTAINER_" /* in the environment of a process that is about to be the container's first */
 #define BECOME_MICROSECONDS 10000000ull      /* a bound on hangs */
 
-static size_t read_entry(int process, const char *name, char *text, size_t capacity)
+/* The bytes that it has; -1: it can't be read, or its process is gone. */
+static ssize_t read_entry(int process, const char *name, char *text, size_t capacity)
 {
     cleanup_close int file = openat(process, name, O_RDONLY | O_CLOEXEC);
-    ssize_t got = file >= 0 ? read_all(file, text, capacity - 1) : 0;
+    ssize_t got = file >= 0 ? read_all(file, text, capacity - 1) : -1;
     text[got > 0 ? got : 0] = '\0';
-    return got > 0 ? (size_t)got : 0;
+    return got;
 }
 
 static bool shows(int process, const char *name, const char *wanted)
 {
     char text[16384];
+    ssize_t size = read_entry(process, name, text, sizeof text);
+    return size > 0 && memmem(text, (size_t)size, wanted, strlen(wanted)) != NULL;
+}
+
+/* What the engine calls started may still be runc, which sets the last of the fences and then executes the container's program; while the
+ * kernel does that, there is no environment at all. It tells nobody when it has. */
+static void wait_until_it_runs(int process)
+{
+    char text[16384];
     uint64_t deadline = clock_microseconds() + BECOME_MICROSECONDS;
-    for (;;) {
-        size_t size = read_entry(process, name, text, sizeof text);
-        if (memmem(text, size, wanted, strlen(wanted)) != NULL)
-            return true;
-        if (memmem(text, size, RUNC_BECOMES_IT, strlen(RUNC_BECOMES_IT)) == NULL || clock_microseconds() > deadline)
-            return false;
-        poll(NULL, 0, 1); /* the kernel tells nobody when a process that isn't his executes a program */
-    }
+    ssize_t size;
+    while ((size = read_entry(process, "environ", text, sizeof text)) >= 0 &&
+           (size == 0 || memmem(text, (size_t)size, RUNC_BECOMES_IT, strlen(RUNC_BECOMES_IT)) != NULL) &&
+           clock_microseconds() < deadline)
+        poll(NULL, 0, 1);
 }
 
 bool first_process_is_ours(const struct bottle *bottle, int process, const char *id, struct error *error)
@@ -50,8 +57,9 @@ bool first_process_is_ours(const struct bottle *bottle, int process, const char 
     char token[64];
     bool runsc = bottle->gvisor && id == bottle->container;
     snprintf(token, sizeof token, CONTAINER_TOKEN "%s", container_engine.token);
-    return !container_engine.of_machine ||
-           (process >= 0 && shows(process, runsc ? "cmdline" : "environ", runsc ? id : token)) ||
+    if (!runsc) /* which has no environment */
+        wait_until_it_runs(process);
+    return !container_engine.of_machine || shows(process, runsc ? "cmdline" : "environ", runsc ? id : token) ||
            error_set(error, ERROR_BROKEN,
                      "the Docker Engine is not this machine's: the process that it names for its container is none of "
                      "it here "
@@ -69,7 +77,7 @@ bool first_process_has_fences(const struct bottle *bottle, int process, uint32_t
 {
     char status[4096];
     struct stat its, ours;
-    if (read_entry(process, "status", status, sizeof status) == 0)
+    if (read_entry(process, "status", status, sizeof status) <= 0)
         return error_system(error, "can't look at the container's first process");
     const char *missing = NULL;
     bool sentry = bottle->gvisor && process == bottle->process; /* which has a capability that the bottle hasn't */
@@ -93,7 +101,7 @@ bool first_process_is_gone(int *process, struct error *error)
 {
     char text[8];
     cleanup_close int directory = take_fd(process);
-    return directory < 0 || !container_engine.of_machine || read_entry(directory, "stat", text, sizeof text) == 0 ||
+    return directory < 0 || !container_engine.of_machine || read_entry(directory, "stat", text, sizeof text) <= 0 ||
            error_set(error, ERROR_BROKEN,
                      "Docker says that it has removed the container, and its first process lives on");
 }
@@ -102,7 +110,7 @@ bool first_process_is_gone(int *process, struct error *error)
 bool first_process_uid(int process, uid_t inside, uid_t *outside, struct error *error)
 {
     char map[4096], *rest = map;
-    size_t size = read_entry(process, "uid_map", map, sizeof map);
+    ssize_t size = read_entry(process, "uid_map", map, sizeof map);
     for (char *line; size > 0 && (line = strsep(&rest, "\n")) != NULL;) {
         unsigned first, there, count;
         if (sscanf(line, "%u %u %u", &first, &there, &count) == 3 && inside >= first && inside - first < count &&

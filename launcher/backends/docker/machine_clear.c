@@ -1,7 +1,7 @@
 /*
  * See backend.h, machine_clear: what a run that was killed has left in the machine's engine is found by the run's mark: containers and networks by
  * their label, images by their name, tables by their comment. The engine may still be at work on what the killed one asked for
- * last, so containers are asked for until there are none.
+ * last, so it is asked until there is nothing.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -63,29 +63,43 @@ static bool remove_listed(struct docker_client *client, const cJSON *listed, con
     return true;
 }
 
-/* Until none is listed any more. */
-static bool clear_kind(struct docker_client *client, const char *what, const char *before, const char *after,
-                       const char *mark, unsigned *removed, struct error *error)
+/* A network goes after the containers on it. */
+static const struct {
+    const char *list, *before, *after;
+} kinds[] = {
+    { "/containers/json?all=true&filters=", "/containers/", "?force=true&v=true" },
+    { "/networks?filters=", "/networks/", "" },
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* All rounds again until there is nothing in one. */
+static bool clear_labelled(struct docker_client *client, const char *mark, unsigned *removed, struct error *error)
 {
     uint64_t deadline = clock_microseconds() + CLEAR_MICROSECONDS;
-    for (unsigned most = 0;;) {
-        unsigned found = 0;
+    unsigned most[KINDS] = { 0 };
+    for (;;) {
+        unsigned all = 0;
         struct error said = { 0 };
-        cleanup_json cJSON *listed = NULL;
-        if (!list(client, what, "label", CONTAINER_MARK, '=', mark, &listed, error) ||
-            !remove_listed(client, listed, before, after, &found, &said, error))
-            return false;
-        most = found > most ? found : most;
-        if (found == 0) {
-            *removed += most;
-            return true;
+        for (size_t i = 0; i < KINDS; i++) {
+            unsigned found = 0;
+            cleanup_json cJSON *listed = NULL;
+            if (!list(client, kinds[i].list, "label", CONTAINER_MARK, '=', mark, &listed, error) ||
+                !remove_listed(client, listed, kinds[i].before, kinds[i].after, &found, &said, error))
+                return false;
+            most[i] = found > most[i] ? found : most[i];
+            all += found;
         }
-        if (client->lost || clock_microseconds() > deadline)
+        if (all == 0)
+            break;
+        if (clock_microseconds() > deadline)
             return error_set(error, ERROR_BROKEN,
                              "what a gate left in this machine's Docker Engine can't be removed: %s", said.text);
-        poll(NULL, 0,
-             AGAIN_MILLISECONDS * (said.text[0] != '\0')); /* it is busy with it: another call has it at work */
+        if (said.code != ERROR_NONE)
+            poll(NULL, 0, AGAIN_MILLISECONDS); /* it is at work on the same for another call */
     }
+    for (size_t i = 0; i < KINDS; i++)
+        *removed += most[i];
+    return true;
 }
 
 /* bottle-gate:MARK, and nothing else that an engine may say. */
@@ -128,10 +142,7 @@ bool machine_clear(const struct machine *machine, unsigned *removed, struct erro
     if (*mark != '\0' && !machine_is_mark(mark))
         return error_set(error, ERROR_USAGE, "a machine's mark is 1 to 32 lower-case hex digits");
     bool cleared = docker_connect(&client, socket, clock_microseconds() + CLEAR_MICROSECONDS, error) &&
-                   clear_kind(&client, "/containers/json?all=true&filters=", "/containers/", "?force=true&v=true", mark,
-                              removed, error) &&
-                   clear_kind(&client, "/networks?filters=", "/networks/", "", mark, removed, error) &&
-                   clear_images(&client, mark, removed, error);
+                   clear_labelled(&client, mark, removed, error) && clear_images(&client, mark, removed, error);
     /* A drop ends when nothing can come any more. */
     for (unsigned place = 0; cleared && place < CONTAINER_BOTTLES; place++)
         cleared = rules_clear(place, mark, removed, error);
