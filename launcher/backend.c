@@ -73,9 +73,10 @@ const struct backend *backend_find_machine_runtime(const struct backend *backend
     struct error said = { 0 };
     for (; *each != NULL; each++) {
         struct machine machine = { .proc = -1, .engine = -1 };
-        bool asked = name == NULL || ((*each)->runtime != NULL && strcmp((*each)->runtime, name) == 0);
-        said = asked ? (struct error){ 0 } : said;
-        if (asked && (*each)->machine_open != NULL && (*each)->machine_open(&machine, &said)) {
+        if (name != NULL && ((*each)->runtime == NULL || strcmp((*each)->runtime, name) != 0))
+            continue;
+        said.code = ERROR_NONE;
+        if ((*each)->machine_open != NULL && (*each)->machine_open(&machine, &said)) {
             (*each)->machine_close(&machine);
             return *each;
         }

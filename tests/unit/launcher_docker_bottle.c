@@ -40,8 +40,8 @@ __attribute__((format(printf, 2, 3))) static bool expect(bool good, const char *
 {
     va_list list;
     va_start(list, format);
-    if (!good && shared->wrong[0] == '\0')
-        vsnprintf(shared->wrong, sizeof shared->wrong, format, list);
+    if (!good && shared->wrong[0] == '\0' && vsnprintf(shared->wrong, sizeof shared->wrong, format, list) == 0)
+        snprintf(shared->wrong, sizeof shared->wrong, "what should have failed did not: %s", format);
     va_end(list);
     return good;
 }

@@ -106,6 +106,42 @@ Test(docker_machine, tells_of_a_process_that_outlives_its_container)
     attempt("{}", try_outlive);
 }
 
+static void use_remapped(void)
+{
+    char said[512];
+    uid_t user = 1, root = 1;
+    struct error error = { 0 };
+    pid_t greeter = greet();
+    struct bottle *bottle = start(&docker_backend, 0);
+    if (bottle == NULL || !put_busybox(bottle))
+        return;
+    expect(shell(bottle, PRINCIPAL_USER, "$0 id -u; $0 nc 172.31.77.2 8080 </dev/null", said, sizeof said) == 0 &&
+               strcmp(said, "65534\nit\n") == 0,
+           "remapped: %s", said);
+    bool known = docker_backend.host_uid(bottle, PRINCIPAL_USER, &user, &error) &&
+                 docker_backend.host_uid(bottle, PRINCIPAL_ROOT, &root, &error);
+    expect(known && user == 365534 && root == 300000, "uids %u and %u: %s", (unsigned)user, (unsigned)root, error.text);
+    destroy(bottle);
+    bottle = start(&docker_backend, backend_all_fences(&docker_backend));
+    if (bottle == NULL || !put_busybox(bottle))
+        return;
+    expect(shell(bottle, PRINCIPAL_USER, "$0 nc 127.0.0.1 7700 </dev/null", said, sizeof said) == 0 &&
+               strcmp(said, "it\n") == 0 && docker_backend.host_uid(bottle, PRINCIPAL_ROOT, &root, &error) && root == 0,
+           "open: %s%s", said, error.text);
+    destroy(bottle);
+    process_kill(greeter);
+}
+
+static void try_remapped(void)
+{
+    in_maker(use_remapped);
+}
+
+Test(docker_machine, says_whose_ids_an_engine_gives_its_containers)
+{
+    attempt(REMAPPED, try_remapped);
+}
+
 static const struct backend *gvisor;
 
 static void use_gvisor(void)

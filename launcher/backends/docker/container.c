@@ -88,6 +88,9 @@ static void add_network(cJSON *body, cJSON *host, const struct bottle *bottle, u
     network_name(bottle->place, name);
     if (!bottle->networked) {
         cJSON_AddStringToObject(host, "NetworkMode", "host");
+        /* Or an engine that gives containers other ids refuses it; it has no capability all the same. */
+        if (container_engine.of_machine)
+            cJSON_AddStringToObject(host, "UsernsMode", "host");
         return;
     }
     cJSON_AddStringToObject(host, "NetworkMode", name);

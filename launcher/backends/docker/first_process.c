@@ -62,8 +62,7 @@ bool first_process_is_ours(const struct bottle *bottle, int process, const char 
     return !container_engine.of_machine || shows(process, runsc ? "cmdline" : "environ", runsc ? id : token) ||
            error_set(error, ERROR_BROKEN,
                      "the Docker Engine is not this machine's: the process that it names for its container is none of "
-                     "it here "
-                     "(is its socket forwarded from another machine?)");
+                     "it here (is its socket forwarded from another machine?)");
 }
 
 /* One line of proc(5)'s status, as a number of the given base; false if it isn't there. */
