@@ -2,10 +2,8 @@
 there is written down, so that a test can say that nothing did."""
 
 import contextlib
-import os
 import pathlib
 import select
-import signal
 import subprocess
 import sys
 
@@ -19,10 +17,12 @@ for path in ("/run", "/var/lib/docker", "/etc/docker"):
     os.makedirs(path, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "none", path], check=True)
 os.makedirs("/run/lock")
+with open("/etc/docker/daemon.json", "w") as settings:
+    settings.write(sys.argv[1])
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-for path, value in ((p, v) for p, v in (a.split("=") for a in sys.argv[1:])):
-    with open("/proc/sys/" + path, "w") as setting:
-        setting.write(value)
+for path, value in (setting.split("=") for setting in sys.argv[2:]):
+    with open("/proc/sys/" + path, "w") as file:
+        file.write(value)
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("/run/docker.sock")
 os.chmod("/run/docker.sock", 0o600)
@@ -112,10 +112,10 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*settings):
+def machine(*settings, engine="{}"):
     with contextlib.ExitStack() as stack:
         inside, pid = start(["--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation=private"],
-                            INSIDE, *settings)
+                            INSIDE, engine, *settings)
         stack.callback(end, inside)
         outside, far = start(["--net"], OUTSIDE)
         stack.callback(end, outside)
