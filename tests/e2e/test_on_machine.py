@@ -102,6 +102,17 @@ def test_a_machine_whose_own_firewall_shuts_its_input_is_told_so(machine, root):
     assert report["verdict"] == "PASS"
 
 
+def test_what_would_leave_by_another_way_is_heard_and_kept_back(machine, root):
+    """Policy routing, as a VPN's, leads one of the gate's addresses out of the machine."""
+    machine.check("ip", "route", "add", "default", "via", on_machine.FAR, "table", "200")
+    machine.check("ip", "rule", "add", "to", "203.0.113.61", "lookup", "200")
+    report = run(machine, root, "--mutant=network", "--vector=BG-061", status=1)
+    astray = [attempt for attempt in report["attempts"] if attempt["target"].startswith("203.0.113.61:")]
+    assert len(astray) == 2 and {attempt["verdict"] for attempt in report["attempts"]} == {"ESCAPED"}
+    assert {hit["witness"] for attempt in astray for hit in attempt["hits"]} == {"host"}
+    assert run(machine, root, "--vector=BG-061")["verdict"] == "PASS"
+
+
 def test_strict_checks_of_sources_disturb_nothing(root):
     settings = ("net/ipv4/conf/all/rp_filter=1", "net/ipv4/conf/default/rp_filter=1", "net/ipv4/ping_group_range=0 2147483647",
                 "net/ipv6/conf/default/disable_ipv6=1")
