@@ -15,6 +15,7 @@
 #include "../launcher/namespaces.h"
 #include "../launcher/support/cleanup.h"
 #include "../launcher/support/install.h"
+#include "on_machine.h"
 #include "preflight.h"
 #include "site/features.h"
 #include "site/site.h"
@@ -174,14 +175,49 @@ static void check_backend(struct list *list, const struct backend *backend, cons
     }
 }
 
+static bool check_own(struct list *list)
+{
+    struct error descriptors = { 0 }, helpers = { 0 };
+    bool ready = preflight_descriptors(&descriptors);
+    add(list, "descriptors", "open files", NULL, &descriptors);
+    ready = check_helpers(&helpers) && ready;
+    add(list, "helpers", "bottle-probe, bottle-init and bottle-step", NULL, &helpers);
+    return ready;
+}
+
+size_t checks_make_on_machine(const struct backend *backend, struct check checks[CHECKS_MAX])
+{
+    struct list list = { checks, 0 };
+    struct error ping = { 0 };
+    bool allowed = true;
+    check_own(&list);
+    for (size_t i = 0; i < ON_MACHINE_CHECKS; i++) {
+        const struct on_machine_check *check = &on_machine_checks[i];
+        struct error error = { 0 };
+        if (!allowed) {
+            add_unknown(&list, check->name, check->purpose);
+            continue;
+        }
+        bool well = check->look(backend, &error);
+        allowed = well || i > 0; /* the first are the rights, without which nothing can be looked at */
+        add(&list, check->name, check->purpose, NULL, &error);
+    }
+    (void)on_machine_may_ping(&ping);
+    add(&list, "ping-groups", "attempts by ICMP", "BG-064", &ping);
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        struct error error = { 0 };
+        if (optional[i].look == vsock_owned) /* nothing is sent by vsock there */
+            continue;
+        (void)optional[i].look(&error);
+        add(&list, optional[i].name, optional[i].purpose, optional[i].unproved, &error);
+    }
+    return list.count;
+}
+
 size_t checks_make(const struct backend *backend, const char *policy, struct check checks[CHECKS_MAX])
 {
     struct list list = { checks, 0 };
-    struct error descriptors = { 0 }, helpers = { 0 };
-    bool ready = preflight_descriptors(&descriptors);
-    add(&list, "descriptors", "open files", NULL, &descriptors);
-    ready = check_helpers(&helpers) && ready;
-    add(&list, "helpers", "bottle-probe, bottle-init and bottle-step", NULL, &helpers);
+    bool ready = check_own(&list);
     bool namespaces = check_namespaces(&list);
     check_site(&list, namespaces);
     check_backend(&list, backend, policy, namespaces && ready);

@@ -31,6 +31,9 @@ struct check {
 /* Looks at everything, for runs with that policy (NULL: the backend's default). Starts processes and a bottle, and leaves nothing. Returns the number of checks. */
 size_t checks_make(const struct backend *backend, const char *policy, struct check checks[CHECKS_MAX]);
 
+/* The same for runs on the machine itself (--site=host), with a backend that has bottles there. Starts nothing. */
+size_t checks_make_on_machine(const struct backend *backend, struct check checks[CHECKS_MAX]);
+
 /* True if none is missing or unknown. */
 bool checks_passed(const struct check *checks, size_t count);
 

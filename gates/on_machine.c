@@ -53,36 +53,88 @@ static bool ports_are_free(struct error *error)
     return free;
 }
 
-bool on_machine_preflight(const struct backend *backend, struct error *error)
+bool on_machine_knows(const struct backend *backend, struct error *error)
 {
-    if (backend->machine_open == NULL)
-        return error_set(error, ERROR_USAGE,
-                         "--site=host: bottles of backend %s are started in a sealed site only; docker's can be in the "
-                         "machine's own network",
-                         backend->name);
-    if (geteuid() != 0 || !capabilities_have(CAP_NET_ADMIN) || !capabilities_have(CAP_NET_RAW) ||
-        !capabilities_have(CAP_SYS_ADMIN) || !firewall_may_change())
-        return error_set(error, ERROR_HOST,
-                         "--site=host makes interfaces and firewall rules on this machine and captures its packets: it "
-                         "needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, so run it as root (sudo)");
-    int lock = machine_lock(error);
-    if (lock < 0)
-        return false;
-    close(lock);
+    return backend->machine_open != NULL ||
+           error_set(error, ERROR_USAGE,
+                     "--site=host: bottles of backend %s are started in a sealed site only; docker's can be in the "
+                     "machine's own network",
+                     backend->name);
+}
+
+static bool look_for_rights(const struct backend *backend, struct error *error)
+{
+    (void)backend;
+    return (geteuid() == 0 && capabilities_have(CAP_NET_ADMIN) && capabilities_have(CAP_NET_RAW) &&
+            capabilities_have(CAP_SYS_ADMIN) && firewall_may_change()) ||
+           error_set(error, ERROR_HOST,
+                     "--site=host makes interfaces and firewall rules on this machine and captures its packets: it "
+                     "needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, so run it as root (sudo)");
+}
+
+static bool look_for_place(const struct backend *backend, struct error *error)
+{
+    (void)backend;
+    cleanup_close int lock = machine_lock(error);
+    return lock >= 0;
+}
+
+static bool look_for_engine(const struct backend *backend, struct error *error)
+{
     struct machine machine = { .proc = -1, .engine = -1 };
     bool found = backend->machine_open(&machine, error);
     if (found)
         backend->machine_close(&machine);
-    return found && machine_has_room(backend->machine_networks, error) && ports_are_free(error);
+    return found;
 }
 
-void on_machine_places(const struct backend *backend, struct machine_places *places)
+static bool look_for_room(const struct backend *backend, struct error *error)
+{
+    return machine_has_room(backend->machine_networks, error);
+}
+
+static bool look_for_ports(const struct backend *backend, struct error *error)
+{
+    (void)backend;
+    return ports_are_free(error);
+}
+
+const struct on_machine_check on_machine_checks[ON_MACHINE_CHECKS] = {
+    { "machine-rights", "making interfaces and rules here, and capturing packets", look_for_rights },
+    { "machine-place", "being the only run on this machine", look_for_place },
+    { "machine-engine", "the machine's own engine", look_for_engine },
+    { "machine-room", "names, prefixes and source ports that are the gate's", look_for_room },
+    { "machine-ports", "ports for controls and attempts", look_for_ports },
+};
+
+bool on_machine_preflight(const struct backend *backend, struct error *error)
+{
+    bool well = on_machine_knows(backend, error);
+    for (size_t i = 0; well && i < ON_MACHINE_CHECKS; i++)
+        well = on_machine_checks[i].look(backend, error);
+    return well;
+}
+
+/* Groups 0 to 65534 may, or the probe's principals may not (icmp(7)). */
+static bool may_ping(void)
 {
     char range[64] = "";
     unsigned first = 1, last = 0;
     file_read("/proc/sys/net/ipv4/ping_group_range", range, sizeof range);
+    return sscanf(range, "%u %u", &first, &last) == 2 && first == 0 && last >= 65534;
+}
+
+bool on_machine_may_ping(struct error *error)
+{
+    return may_ping() ||
+           error_set(error, ERROR_HOST,
+                     "this machine lets nobody ping: sudo sysctl -w net.ipv4.ping_group_range=\"0 65534\"");
+}
+
+void on_machine_places(const struct backend *backend, struct machine_places *places)
+{
     *places = (struct machine_places){ .gateway4 = backend->machine_gateway4, .networks = backend->machine_networks };
-    places->no_ping = sscanf(range, "%u %u", &first, &last) != 2 || first > 0 || last < 65534;
+    places->no_ping = !may_ping();
     machine_addresses(places->host4, places->host6);
 }
 

@@ -20,8 +20,22 @@ struct on_machine {
     int lock;
 };
 
-/* True if this process may do all that such a run takes, and the backend has such bottles; else ERROR_HOST or ERROR_USAGE with the remedy. */
+/* False with ERROR_USAGE for a backend that has no such bottles. */
+bool on_machine_knows(const struct backend *backend, struct error *error);
+
+/* What such a run needs, one by one: false with ERROR_HOST and the remedy. Each of a backend that has such bottles. */
+struct on_machine_check {
+    const char *name, *purpose;
+    bool (*look)(const struct backend *backend, struct error *error);
+};
+enum { ON_MACHINE_CHECKS = 5 };
+extern const struct on_machine_check on_machine_checks[ON_MACHINE_CHECKS];
+
+/* All of it, up to the first that is missing. */
 bool on_machine_preflight(const struct backend *backend, struct error *error);
+
+/* What it can do without: echo requests (BG-064). */
+bool on_machine_may_ping(struct error *error);
 
 void on_machine_places(const struct backend *backend, struct machine_places *places);
 

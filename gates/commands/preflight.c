@@ -8,13 +8,21 @@
 
 #include "../../launcher/support/cleanup.h"
 #include "../checks.h"
+#include "../on_machine.h"
 #include "backend_option.h"
+#include "site_option.h"
 #include "command.h"
 
 struct settings {
     struct backend_choice choice;
+    enum site_kind site;
     bool json;
 };
+
+static bool take_site(void *settings, const char *argument, struct error *error)
+{
+    return site_option_take(&((struct settings *)settings)->site, argument, error);
+}
 
 static bool take_json(void *settings, const char *argument, struct error *error)
 {
@@ -25,6 +33,11 @@ static bool take_json(void *settings, const char *argument, struct error *error)
 
 static const struct command_option options[] = {
     BACKEND_OPTION_ROWS,
+    { .name = "site",
+      .argument = "sealed|host",
+      .help = "for runs in a sealed site (default), or on this machine itself",
+      .take = take_site,
+      .word_at = site_option_at },
     { .name = "json", .help = "the same for a program", .take = take_json },
 };
 
@@ -100,7 +113,17 @@ static int preflight_command(int argc, char **argv, struct error *error)
     const struct backend *backend = backend_option_resolve(&settings.choice, &policy, error);
     if (backend == NULL)
         return -1;
-    size_t count = checks_make(backend, policy, checks);
+    size_t count = 0;
+    if (settings.site == SITE_HOST && !on_machine_knows(backend, error))
+        return -1;
+    if (settings.site == SITE_HOST) {
+        struct error none = { 0 };
+        const struct backend *there = backend_find_machine_runtime(backend, settings.choice.runtime, &none);
+        backend = there != NULL ? there : backend; /* an engine that isn't there is a line of the list */
+        count = checks_make_on_machine(backend, checks);
+    } else {
+        count = checks_make(backend, policy, checks);
+    }
     if (settings.json && !print_json(backend, policy, checks, count)) {
         error_set(error, ERROR_SYSTEM, "out of memory for the list");
         return -1;

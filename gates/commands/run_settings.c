@@ -4,23 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "site_option.h"
 #include "vector_option.h"
 
 static bool take_site(void *settings, const char *argument, struct error *error)
 {
     struct run_settings *own = settings;
-    for (int kind = 0; kind < SITE_KINDS; kind++)
-        if (strcmp(argument, site_kind_name((enum site_kind)kind)) == 0) {
-            own->options.site = (enum site_kind)kind;
-            own->choice.on_machine = kind == SITE_HOST;
-            return true;
-        }
-    return error_set(error, ERROR_USAGE, "there is no site \"%.40s\"; there are: sealed, host", argument);
-}
-
-static const char *site_at(size_t index)
-{
-    return index < SITE_KINDS ? site_kind_name((enum site_kind)index) : NULL;
+    if (!site_option_take(&own->options.site, argument, error))
+        return false;
+    own->choice.on_machine = own->options.site == SITE_HOST;
+    return true;
 }
 
 static bool take_one_vector(void *settings, const char *piece, struct error *error)
@@ -245,7 +238,7 @@ const struct command_option run_option_table[RUN_OPTIONS] = {
       .help = "the network world around the bottle: a sealed one of its own (default), or this machine's, with its own "
               "Docker Engine and firewall (--backend=docker, as root)",
       .take = take_site,
-      .word_at = site_at },
+      .word_at = site_option_at },
     { .name = "vector",
       .argument = "ID[,ID...]",
       .help = "only these ways out (default: the core profile); bottle-gate vectors lists them",

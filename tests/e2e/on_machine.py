@@ -59,6 +59,25 @@ while True:
 """
 
 
+# What the engine answers to one question, as it comes.
+ASK = r"""
+import os, socket, sys
+engine = socket.socket(socket.AF_UNIX)
+engine.connect("/run/docker.sock")
+engine.sendall(b"GET /%s HTTP/1.0\r\nHost: engine\r\n\r\n" % sys.argv[1].encode())
+answer = b""
+while b"\r\n\r\n" not in answer:
+    answer += engine.recv(65536)
+head, text = answer.split(b"\r\n\r\n", 1)
+assert b" 200 " in head.split(b"\r\n")[0], head
+while True:
+    os.write(1, text)
+    text = engine.recv(65536)
+    if not text:
+        break
+"""
+
+
 def read_line(process):
     ready, _, _ = select.select([process.stdout], [], [], BOUND)
     assert ready, "nothing came in time"
@@ -91,8 +110,7 @@ class Machine:
 
     def engine_has(self):
         """Everything of the engine's that a run could leave there."""
-        ask = ["curl", "-sS", "--unix-socket", "/run/docker.sock"]
-        return {what: self.check(*ask, f"http://engine/{path}") for what, path in (
+        return {what: self.check(sys.executable, "-c", ASK, path) for what, path in (
             ("containers", "containers/json?all=true"), ("networks", "networks?filters=%7B%22type%22%3A%7B%22custom%22%3Atrue%7D%7D"),
             ("images", "images/json?all=true"))}
 

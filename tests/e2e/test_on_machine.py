@@ -102,6 +102,27 @@ def test_a_machine_whose_own_firewall_shuts_its_input_is_told_so(machine, root):
     assert report["verdict"] == "PASS"
 
 
+def preflight(machine, root, *arguments):
+    result = machine.run(str(root.programs / "bottle-gate"), "preflight", "--backend=docker", "--site=host", "--json", *arguments)
+    return result.returncode, {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+def test_preflight_tells_all_that_such_a_machine_lacks_and_changes_nothing(machine, root):
+    before, engine = machine.has(), machine.engine_has()
+    status, checks = preflight(machine, root)
+    assert status == 0 and {check["state"] for check in checks.values()} <= {"ok", "less"}
+    assert {"machine-rights", "machine-place", "machine-engine", "machine-room", "machine-ports", "ping-groups"} <= set(checks)
+    machine.check("ip", "route", "add", "203.0.113.128/25", "via", on_machine.FAR)
+    machine.check("sh", "-c", "echo 1 0 >/proc/sys/net/ipv4/ping_group_range; mv /run/docker.sock /run/another.sock")
+    status, checks = preflight(machine, root)
+    assert status == 4
+    assert {name for name, check in checks.items() if check["state"] == "missing"} == {"machine-engine", "machine-room"}
+    assert checks["ping-groups"]["state"] == "less" and checks["ping-groups"]["not_proved"] == "BG-064"
+    machine.check("sh", "-c", "mv /run/another.sock /run/docker.sock; echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range")
+    machine.check("ip", "route", "del", "203.0.113.128/25")
+    assert machine.has() == before and machine.engine_has() == engine and machine.left() == []
+
+
 def test_what_would_leave_by_another_way_is_heard_and_kept_back(machine, root):
     """Policy routing, as a VPN's, leads one of the gate's addresses out of the machine."""
     machine.check("ip", "route", "add", "default", "via", on_machine.FAR, "table", "200")
@@ -183,7 +204,7 @@ def children(pid):
 def begun(machine, root):
     """A run whose bottle is there: its process as the host sees it, its guardian, and what there was before."""
     before, engine = machine.has(), machine.engine_has()
-    events = subprocess.Popen(machine.enter("curl", "-sSN", "--unix-socket", "/run/docker.sock", "http://engine/events?filters=%7B%22event%22%3A%5B%22start%22%5D%7D"),
+    events = subprocess.Popen(machine.enter(sys.executable, "-c", on_machine.ASK, "events?since=1&filters=%7B%22event%22%3A%5B%22start%22%5D%7D"),
                               stdout=subprocess.PIPE, text=True)
     process = subprocess.Popen(command(machine, root, "--self-proof=off", "--timeout=20s"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -308,6 +329,11 @@ def test_an_ordinary_user_and_other_backends_are_told_in_one_line(account):
     assert result.returncode == 4 and result.stderr.count("\n") == 1 and "docker" in result.stderr and result.stdout == ""
     result = account.run("bottle-gate", "run", "--site=elsewhere")
     assert result.returncode == 4 and "there are: sealed, host" in result.stderr
+    result = account.run("bottle-gate", "preflight", "--site=host", "--backend=native")
+    assert result.returncode == 4 and result.stderr.count("\n") == 1 and "docker" in result.stderr
     if not account.is_root:
+        result = account.run("bottle-gate", "preflight", "--site=host", "--backend=docker", "--runtime=runc", "--json")
+        checks = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
+        assert result.returncode == 4 and checks["machine-rights"] == "missing" and checks["machine-engine"] == "unknown"
         result = account.run("bottle-gate", "run", "--site=host", "--backend=docker")
         assert result.returncode == 4 and result.stderr.count("\n") == 1 and "root" in result.stderr, result.stderr

@@ -140,6 +140,24 @@ Test(site_machine, what_is_the_machines_leaves_as_before_and_what_is_the_gates_n
     run_on_machine(what_leaves);
 }
 
+static void whose_network(void)
+{
+    struct links links;
+    struct error error = { 0 };
+    int world = world_socket(SOCK_STREAM, "0.0.0.0", SITE_PORT_TCP);
+    talk_to_world(world, "172.31.77.3", 80);
+    REQUIRE(links_open(&links, &error) && links_add_address(&links, "up0", "172.31.77.1", 24, &error), "%s",
+            error.text);
+    links_close(&links);
+    send_datagram("0.0.0.0", 0, "172.31.77.3", 9);
+    REQUIRE(left_by_uplink("172.31.77.3", 9), "a bottle that is there is not reached: the world is, in its place");
+}
+
+Test(site_machine, a_bottles_own_network_goes_before_the_world)
+{
+    run_on_machine(whose_network);
+}
+
 static void whose_connections(void)
 {
     struct sockaddr_storage peer;
