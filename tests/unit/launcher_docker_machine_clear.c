@@ -144,7 +144,8 @@ static void become_it(char *const before[])
     if (pid == 0) {
         char *const arguments[] = {
             (char[]){ "sh" }, (char[]){ "-c" },
-            (char[]){ "echo >&$0; /bin/sleep 0.3; exec /usr/bin/env -i BOTTLE_GATE_TOKEN=cafe /bin/sleep 1000" },
+            (char[]){
+                "echo >&$0; /bin/sleep 0.3; unset _LIBCONTAINER_FIFOFD; BOTTLE_GATE_TOKEN=cafe exec /bin/sleep 1000" },
             (char[]){ "9" }, NULL
         };
         process_die_with_parent(-1);
