@@ -26,6 +26,7 @@
 #include "firewall.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
@@ -42,14 +43,19 @@
 
 bool firewall_load(const char *what, const char *rules, const char *modules, struct error *error)
 {
-    /* libnftables ends the process if it can't have its socket: ask first. */
+    /* libnftables ends the process if it can't have its socket: ask first, for one more than it takes. */
     cleanup_close int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    cleanup_close int another = probe >= 0 ? fcntl(probe, F_DUPFD_CLOEXEC, 0) : -1;
+    if (probe >= 0 && another < 0)
+        return error_system(error, "can't load the %s firewall rules", what);
     if (probe < 0)
         return error_set(
             error, ERROR_HOST,
             "can't load the %s firewall rules: this kernel has no nf_tables (%s); load it (sudo modprobe -a "
             "%s) or boot a kernel that has it",
             what, strerror(errno), modules);
+    cleanup_close_fd(&probe);
+    cleanup_close_fd(&another);
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (nft == NULL)
         return error_set(error, ERROR_SYSTEM, "can't start libnftables: out of memory");
@@ -107,8 +113,8 @@ bool firewall_open_host(struct error *error)
 
 bool firewall_may_change(void)
 {
-    struct error ignored = { 0 };
-    return firewall_load("machine's", "list tables\n", MODULES, &ignored);
+    struct error said = { 0 };
+    return firewall_load("machine's", "list tables\n", MODULES, &said) || strstr(said.text, strerror(EPERM)) == NULL;
 }
 
 #define SWEEP_SOURCES "{ 11001, 11002, 61001, 61002 }" /* sweep_source in ../../probes/vectors.h */

@@ -15,7 +15,7 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
-/* May this process change the rules of its network namespace? Root of a user namespace may not change those of a machine's. */
+/* False if this process may not change the rules of its network namespace: root of a user namespace may not change a machine's. */
 bool firewall_may_change(void);
 
 /* The same for the machine's own network namespace: it takes what goes to a port of an attempt where nobody listens, and all of a sweep,
