@@ -83,6 +83,8 @@ def test_an_internal_network_reaches_the_machine_by_its_own_address_and_the_brid
 
 
 def test_each_fence_is_proved_there(machine, root):
+    if not WHOLE:
+        pytest.skip("a slow one: it is for ci/test --matrix")
     report = run(machine, root, "--self-proof=each", FEW)
     mutants = {mutant["fence"]: mutant for mutant in report["self_proof"]["mutants"]}
     assert set(mutants) == {"network", "input"} and all(mutant["proved"] for mutant in mutants.values())
@@ -127,11 +129,11 @@ def test_what_would_leave_by_another_way_is_heard_and_kept_back(machine, root):
     """Policy routing, as a VPN's, leads one of the gate's addresses out of the machine."""
     machine.check("ip", "route", "add", "default", "via", on_machine.FAR, "table", "200")
     machine.check("ip", "rule", "add", "to", "203.0.113.61", "lookup", "200")
-    report = run(machine, root, "--mutant=network", "--vector=BG-061", status=1)
+    report = run(machine, root, "--mutant=network", "--as=user", "--vector=BG-061", status=1)
     astray = [attempt for attempt in report["attempts"] if attempt["target"].startswith("203.0.113.61:")]
-    assert len(astray) == 2 and {attempt["verdict"] for attempt in report["attempts"]} == {"ESCAPED"}
+    assert len(astray) == 1 and {attempt["verdict"] for attempt in report["attempts"]} == {"ESCAPED"}
     assert {hit["witness"] for attempt in astray for hit in attempt["hits"]} == {"host"}
-    assert run(machine, root, "--vector=BG-061")["verdict"] == "PASS"
+    assert run(machine, root, "--as=user", "--vector=BG-061")["verdict"] == "PASS"
 
 
 def test_strict_checks_of_sources_disturb_nothing(root):
@@ -313,8 +315,8 @@ def test_an_engine_whose_networks_are_elsewhere_is_refused(machine, root):
 
 
 def test_gvisor_is_taken_unasked_where_the_machines_engine_has_it(root):
-    if RUNSC is None and not WHOLE:
-        pytest.skip("there is no runsc here")
+    if not WHOLE:
+        pytest.skip("a slow one: it is for ci/test --matrix")
     assert RUNSC is not None
     engine = json.dumps({"runtimes": {"runsc": {"path": RUNSC, "runtimeArgs": ["--network=host"]}}})
     with on_machine.machine(engine=engine) as machine:
