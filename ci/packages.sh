@@ -16,7 +16,7 @@ bench_packages="nmap bubblewrap docker.io"
 # To run other people's sandboxes under it (ci/sandboxes; some need node and npm besides, from wherever a host has them), and containers under
 # gVisor (tests/e2e/test_docker_gvisor.py).
 sandbox_packages="bubblewrap socat ripgrep slirp4netns passt firejail systemd-container python3 docker.io
-  iptables"
+  iptables nftables iproute2 util-linux"
 optional_sandbox_packages="runsc"
 
 # To run it on a host of its own (ci/lab). What that host has is listed in ci/lab/image/packages.

@@ -168,8 +168,7 @@ static char *with(const char *text, const char *from, const char *to)
 #define SIXTEEN_IDS FOUR_IDS "," FOUR_IDS "," FOUR_IDS "," FOUR_IDS
 #define ALL_IDS     SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS "," SIXTEEN_IDS /* as many as there is room for */
 
-#define OF_NATIVE                                                                                                      \
-    "\"backend\":\"native\",\"policy\":null,\"runtime\":null,\"site\":\"sealed\",\"machine\":null"
+#define OF_NATIVE "\"backend\":\"native\",\"policy\":null,\"runtime\":null,\"site\":\"sealed\",\"machine\":null"
 #define ON_MACHINE(machine)                                                                                            \
     "\"backend\":\"docker\",\"policy\":\"hardened\",\"runtime\":\"runc\",\"site\":\"host\",\"machine\":" machine
 
@@ -189,8 +188,7 @@ static const struct {
     { MADE_PASS, "\"site\":\"sealed\"", "\"site\":\"host\"", "\"site\" is none for bottles of that backend" },
     { MADE_PASS, OF_NATIVE, ON_MACHINE("null"), "\"machine\"" },
     { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"198.18.7.2\"}"), "\"host6\" is missing" },
-    { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"fd88::2\",\"host6\":\"fd88::2\"}"),
-      "\"host4\" is no IP address" },
+    { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"fd88::2\",\"host6\":\"fd88::2\"}"), "\"host4\" is no IP address" },
     { MADE_PASS, OF_NATIVE, ON_MACHINE("{\"host4\":\"198.18.7.2\",\"host6\":\"fd88::2\"}"),
       "is none that is tried on the machine itself" },
     { MADE_PASS, "\"self_proof\":\"open\"", "\"self_proof\":\"maybe\"", "\"self_proof\"" },
