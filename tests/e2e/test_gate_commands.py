@@ -195,7 +195,9 @@ def test_gc_leaves_a_run_alone_that_lives(account, kept):
     while any(run.poll() is None for run in runs):
         result = account.run("bottle-gate", "gc")
         assert result.returncode == 0 or (result.returncode == 4 and "at this moment" in result.stderr)
-        assert result.stdout in ("", "nothing was left behind\n") or left in result.stdout
+        # Runs of other tests, beside this one, may have been killed.
+        told = [line for line in result.stdout.splitlines() if not line.startswith("removed /sys/fs/cgroup/")]
+        assert told in ([], ["nothing was left behind"]) or left in result.stdout
     for run in runs:
         told = run.communicate(timeout=BOUND)[1]
         assert run.returncode == 0 and sorted(os.listdir(told.split()[-1])) == WHOLE

@@ -38,6 +38,10 @@ static void use_it(void)
         expect(strcmp(limit, "268435456\n") == 0 &&
                    strstr(print.details, "; memory and processes limited by the engine: 256 MiB, 256; ") != NULL,
                "the limit is %s: %s", limit, print.details);
+    /* Not by what others on the machine run as the same id, where the engine has groups for it. */
+    shell(bottle, PRINCIPAL_USER, "ulimit -u", said, sizeof said);
+    expect((strcmp(said, "1024\n") == 0) == (strstr(print.details, "limited by the engine") == NULL),
+           "processes: %s with %s", said, print.details);
     struct bottle *other = start(&docker_backend, 0);
     if (other != NULL)
         destroy(other);

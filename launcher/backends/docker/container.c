@@ -42,7 +42,10 @@ static void add_limit(cJSON *limits, const char *name, double value)
 static void add_limits(cJSON *host)
 {
     cJSON *limits = cJSON_AddArrayToObject(host, "Ulimits");
-    add_limit(limits, "nproc", 4 * CONTAINER_PROCESSES); /* of one id: the engine's own threads count as well */
+    /* Of one id, the engine's own threads included. On a machine it would count what others run there as that id, and a full count lets no
+     * command begin: there the engine's control groups limit processes, where they can. */
+    if (!container_engine.has_limits)
+        add_limit(limits, "nproc", 4 * CONTAINER_PROCESSES);
     add_limit(limits, "nofile", 4096);
     add_limit(limits, "core", 0);
     add_limit(limits, "data", CONTAINER_MEBIBYTES * 1048576.0); /* of one process */
