@@ -5,6 +5,7 @@
  */
 #include "on_machine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -64,10 +65,13 @@ bool on_machine_knows(const struct backend *backend, struct error *error)
 
 static bool look_for_rights(const struct backend *backend, struct error *error)
 {
+    struct error rules = { 0 };
     (void)backend;
-    return (geteuid() == 0 && capabilities_have(CAP_NET_ADMIN) && capabilities_have(CAP_NET_RAW) &&
-            capabilities_have(CAP_SYS_ADMIN) && firewall_may_change()) ||
-           error_set(error, ERROR_HOST,
+    bool may = geteuid() == 0 && capabilities_have(CAP_NET_ADMIN) && capabilities_have(CAP_NET_RAW) &&
+               capabilities_have(CAP_SYS_ADMIN);
+    if (may && (firewall_works(&rules) || strstr(rules.text, strerror(EPERM)) == NULL))
+        return rules.code == ERROR_NONE || error_set(error, rules.code, "%s", rules.text);
+    return error_set(error, ERROR_HOST,
                      "--site=host makes interfaces and firewall rules on this machine and captures its packets: it "
                      "needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, so run it as root (sudo)");
 }
@@ -236,21 +240,17 @@ bool on_machine_collect(bool dry, void (*told)(const char *path, const char *wha
 {
     struct error busy = { 0 };
     unsigned removed = 0;
-    if (geteuid() != 0 || !firewall_may_change())
+    if (geteuid() != 0 || !firewall_works(&busy))
         return true;
     cleanup_close int lock = machine_lock(&busy);
     if (lock < 0)
         return true;
-    if (dry) {
-        if (if_nametoindex("lan0") != 0 || if_nametoindex("side0") != 0)
-            told("side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
-        return true;
-    }
-    bool cleared = site_clear_machine(&removed, error);
-    if (removed > 0)
+    bool site = firewall_has_machine() || if_nametoindex("side0") != 0;
+    bool cleared = dry || !site || site_clear_machine(&removed, error);
+    if (site && cleared)
         told("side0, table inet " MACHINE_TABLE, "the site of a run on this machine that was killed", context);
     const struct backend *backend;
-    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++) {
+    for (size_t i = 0; !dry && (backend = backend_at(i)) != NULL; i++) {
         removed = 0;
         if (backend->machine_clear != NULL && !collect(backend, &removed))
             cleared = error_set(error, ERROR_BROKEN, "what a killed run left in the %s engine can't be removed",

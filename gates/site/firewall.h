@@ -15,13 +15,15 @@
 bool firewall_open_world(struct error *error);
 bool firewall_open_host(struct error *error);
 
-/* False if this process may not change the rules of its network namespace: root of a user namespace may not change a machine's. */
-bool firewall_may_change(void);
+/* Can this process read the rules of its network namespace, and so change them? False with what stands in its way; root of a user namespace
+ * may not touch a machine's. */
+bool firewall_works(struct error *error);
 
 /* The same for the machine's own network namespace: it takes what goes to a port of an attempt where nobody listens, and all of a sweep,
  * and logs what the machine lets in at such ports, and what would leave it for an address that is the gate's; firewall_close_machine takes them back.
  * `*there`: were there any? */
 bool firewall_open_machine(struct error *error);
+bool firewall_has_machine(void);
 bool firewall_close_machine(bool *there, struct error *error);
 
 /* Before the host's rules: what goes by lo to a socket that is no transparent one is left alone. */

@@ -266,6 +266,20 @@ def test_an_interrupted_run_leaves_nothing(machine, root):
     assert machine.has() == before and machine.engine_has() == engine and machine.left() == []
 
 
+def test_an_engine_that_is_killed_midway_ends_the_run_and_what_it_kept_is_told(machine, root):
+    if not WHOLE:
+        pytest.skip("a slow one (it may come back for a minute): it is for ci/test --matrix")
+    process, _, _, before, _ = begun(machine, root)
+    (engine,) = [child for child in children(machine.pid) if pathlib.Path(f"/proc/{child}/comm").read_text() == "dockerd\n"]
+    os.kill(engine, signal.SIGKILL)
+    told, said = process.communicate(timeout=200)
+    assert process.returncode == 3 and said == "", said
+    assert "Docker" in json.loads(told)["reason"], json.loads(told)["reason"]
+    now = machine.has()
+    assert now["routes"].count("lan0") == 0 and "side0" not in now["links"] and now["forwarding"] == before["forwarding"]
+    assert machine.left() == []
+
+
 def test_only_one_run_has_the_machine(machine, root):
     process, gate, _, _, _ = begun(machine, root)
     try:
@@ -334,6 +348,12 @@ def test_an_ordinary_user_and_other_backends_are_told_in_one_line(account):
     assert result.returncode == 4 and "there are: sealed, host" in result.stderr
     result = account.run("bottle-gate", "preflight", "--site=host", "--backend=native")
     assert result.returncode == 4 and result.stderr.count("\n") == 1 and "docker" in result.stderr
+    # Root of a user namespace is nobody on the machine.
+    words = account.command("bottle-gate", "preflight", "--site=host", "--backend=docker", "--runtime=runc", "--json")
+    place = len(account.prefix())
+    result = subprocess.run([*words[:place], "unshare", "--user", "--map-root-user", *words[place:]], text=True, capture_output=True, timeout=60)
+    checks = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
+    assert result.returncode == 4 and checks["machine-rights"] == "missing" and checks["machine-engine"] == "unknown"
     if not account.is_root:
         result = account.run("bottle-gate", "preflight", "--site=host", "--backend=docker", "--runtime=runc", "--json")
         checks = {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
