@@ -86,9 +86,16 @@ while True:
 
 
 def read_line(process):
-    ready, _, _ = select.select([process.stdout], [], [], BOUND)
-    assert ready, "nothing came in time"
-    return process.stdout.readline().strip()
+    """The next line; what has come behind it is kept beside the process, where no waiting for more can miss it."""
+    process.rest = getattr(process, "rest", b"")
+    while b"\n" not in process.rest:
+        ready, _, _ = select.select([process.stdout], [], [], BOUND)
+        assert ready, "nothing came in time"
+        more = os.read(process.stdout.fileno(), 65536)
+        assert more, "it ended"
+        process.rest += more
+    line, process.rest = process.rest.split(b"\n", 1)
+    return line.decode().strip()
 
 
 def start(flags, text, *arguments):
